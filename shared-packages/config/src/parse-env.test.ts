@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { renderEnvironmentExample, renderEnvironmentPage } from './document.ts';
+import { EnvironmentError, parseEnv } from './parse-env.ts';
+import { origin, secret, variable } from './variable.ts';
+
+const variables = {
+  PORT: variable(z.coerce.number().int().min(1).default(8_080), { description: 'TCP port.' }),
+  SIGNING_SECRET: secret('Signs.'),
+  SIGNING_SECRET_PREVIOUS: secret('Signed.').optional(),
+  PEER_URL: origin('The peer.', 'http://peer:8080'),
+};
+const good = { SIGNING_SECRET: 'k3jh45kj3h4k5jh34kj5h3k4j5h3k4j5h', PEER_URL: 'http://peer.internal:8080/' };
+
+function problemsOf(source: Record<string, unknown>): readonly string[] {
+  try {
+    parseEnv({ service: 'rubot-test', variables, source });
+    return [];
+  } catch (error) {
+    if (error instanceof EnvironmentError) return error.problems;
+    throw error;
+  }
+}
+
+describe('parseEnv', () => {
+  it('reads, coerces and freezes, and takes an empty string as not set', () => {
+    const env = parseEnv({ service: 'rubot-test', variables, source: { ...good, PORT: '' } });
+    expect(env).toEqual({
+      PORT: 8_080,
+      SIGNING_SECRET: good.SIGNING_SECRET,
+      PEER_URL: 'http://peer.internal:8080',
+      SIGNING_SECRET_PREVIOUS: undefined,
+    });
+    expect(Object.isFrozen(env)).toBe(true);
+  });
+
+  it('lists every problem at once, and never a value', () => {
+    const problems = problemsOf({ PORT: 'http', SIGNING_SECRET: 'short-and-visible', PEER_URL: 'http://user:pw@peer/path' });
+    expect(problems).toHaveLength(3);
+    expect(problems.join()).not.toMatch(/visible|pw@peer/);
+  });
+
+  it.each([
+    ['unset', undefined, 'is not set'],
+    ['empty', '', 'is not set'],
+    ['short', 'x1y2z3', 'at least 32 bytes'],
+    ['a placeholder', 'change-me-change-me-change-me-change-me', 'placeholder'],
+    ['one repeated letter', 'a'.repeat(40), 'placeholder'],
+    ['the word undefined', 'undefined-undefined-undefined-undefined', 'placeholder'],
+  ])('refuses a secret that is %s', (_name, value, problem) => {
+    expect(problemsOf({ ...good, SIGNING_SECRET: value }).join()).toContain(problem);
+  });
+
+  it('refuses one value under two secret names, optional ones included', () => {
+    expect(problemsOf({ ...good, SIGNING_SECRET_PREVIOUS: good.SIGNING_SECRET }).join()).toContain('same value as SIGNING_SECRET');
+  });
+
+  it.each(['ftp://peer', 'peer:8080', 'http://peer/path', 'http://peer?x=1', 'http://u@peer'])('refuses %s as an origin', (value) => {
+    expect(problemsOf({ ...good, PEER_URL: value })).toHaveLength(1);
+  });
+});
+
+describe('environment documentation', () => {
+  it('names type, default, secrecy and readers, and gives no usable secret', () => {
+    const page = renderEnvironmentPage([
+      { name: 'one', variables },
+      { name: 'two', variables: { PORT: variables.PORT } },
+    ]);
+    expect(page).toContain('| `PORT` | integer | `8080` | one, two | TCP port. |');
+    expect(page).toContain('| `SIGNING_SECRET` | string, secret | **required** | one | Signs. |');
+    const example = renderEnvironmentExample(variables);
+    expect(example).toContain('\nSIGNING_SECRET=\n');
+    expect(example).toContain('\n# PORT=8080');
+    expect(example).toContain('\nPEER_URL=http://peer:8080');
+  });
+});

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { metaOf, type Variables } from './variable.ts';
+
+export type EnvOf<V extends Variables> = { readonly [Name in keyof V]: z.output<V[Name]> };
+
+/** Every problem of an environment at once: names and rules, never values. */
+export class EnvironmentError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(service: string, problems: readonly string[]) {
+    super(
+      `${service} cannot start, its environment has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
+    this.name = 'EnvironmentError';
+    this.problems = problems;
+  }
+}
+
+export interface ParseEnvOptions<V extends Variables> {
+  readonly service: string;
+  readonly variables: V;
+  readonly source: Readonly<Record<string, unknown>>;
+  /** Rules between variables; each returned text is one problem and names the variables. */
+  readonly crossCheck?: (env: EnvOf<V>) => readonly string[];
+}
+
+/** @throws EnvironmentError naming every problem */
+export function parseEnv<V extends Variables>({ service, variables, source, crossCheck }: ParseEnvOptions<V>): EnvOf<V> {
+  const result = z.object(variables as Record<string, z.ZodType>).safeParse(pick(source, Object.keys(variables)));
+  const reused = findReusedSecrets(variables, source);
+  if (!result.success) throw new EnvironmentError(service, [...result.error.issues.map(toProblem), ...reused]);
+  const env = result.data as EnvOf<V>;
+  const problems = [...reused, ...(crossCheck?.(env) ?? [])];
+  if (problems.length > 0) throw new EnvironmentError(service, problems);
+  return Object.freeze(env);
+}
+
+// `PORT=` in a file means "not set", while z.coerce.number() would read it as 0.
+function pick(source: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.filter((name) => source[name] !== undefined && source[name] !== '').map((name) => [name, source[name]]));
+}
+
+function toProblem(issue: z.core.$ZodIssue): string {
+  const name = issue.path.map(String).join('.');
+  const missing = issue.code === 'invalid_type' && issue.input === undefined;
+  return `${name} ${missing ? 'is not set' : issue.message}`;
+}
+
+/** Two names with one value would let the holder of the lesser key act with the greater one. */
+function findReusedSecrets(variables: Variables, source: Readonly<Record<string, unknown>>): readonly string[] {
+  const names = Object.entries(variables)
+    .filter(([name, schema]) => metaOf(schema)?.['secret'] === true && typeof source[name] === 'string' && source[name] !== '')
+    .map(([name]) => name);
+  const problems: string[] = [];
+  names.forEach((name, index) => {
+    const twin = names.slice(0, index).find((other) => source[other] === source[name]);
+    if (twin !== undefined) problems.push(`${name} has the same value as ${twin}; every secret must be its own`);
+  });
+  return problems;
+}

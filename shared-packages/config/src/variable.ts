@@ -1,0 +1,66 @@
+import { z } from 'zod';
+
+/** What the generated documentation says of a variable beside its type. */
+export interface VariableMeta {
+  readonly description: string;
+  readonly secret?: boolean;
+  /** Shown in `.env.example`; never a usable secret. */
+  readonly example?: string;
+}
+
+/** A set of variables: the keys are their names in the environment. */
+export type Variables = Readonly<Record<string, z.ZodType>>;
+
+export function variable<Schema extends z.ZodType>(schema: Schema, meta: VariableMeta): Schema {
+  return schema.meta({ ...meta }) as Schema;
+}
+
+/** The documentation of a variable, also where `.optional()` or `.default()` was put around it. */
+export function metaOf(schema: z.ZodType): z.GlobalMeta | undefined {
+  const own = schema.meta();
+  if (own !== undefined) return own;
+  const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? schema.unwrap() : undefined;
+  return wrapped === undefined ? undefined : metaOf(wrapped as z.ZodType);
+}
+
+const MIN_SECRET_BYTES = 32;
+const PLACEHOLDER = /change[-_ ]?me|replace[-_ ]?(?:me|this|with)|placeholder|your[-_ ]|example|^(.)\1+$|^(?:undefined|null)/i;
+
+/** A shared secret: long enough to sign with, and not the text of an example file. */
+export function secret(description: string): z.ZodString {
+  const schema = z
+    .string()
+    .refine((value) => new TextEncoder().encode(value).byteLength >= MIN_SECRET_BYTES, {
+      error: `must be at least ${MIN_SECRET_BYTES} bytes; make one with: openssl rand -base64 48`,
+    })
+    .refine((value) => !PLACEHOLDER.test(value), {
+      error: 'is a placeholder; make a real one with: openssl rand -base64 48',
+    });
+  return variable(schema, { description, secret: true });
+}
+
+/** `KEY` and `KEY_PREVIOUS`: what lets a secret be rotated with no request refused. */
+export interface RotatingSecret {
+  readonly current: string;
+  readonly previous: string | undefined;
+}
+
+export function toRotatingSecret(current: string, previous: string | undefined): RotatingSecret {
+  return { current, previous };
+}
+
+/** An `http(s)://host[:port]` without path, query or credentials: what one service needs to know of another. */
+export function origin(description: string, example: string): z.ZodType<string> {
+  return variable(z.string().transform(toOrigin), { description, example });
+}
+
+export function toOrigin(value: string, context: z.RefinementCtx): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+  if (plain && (url.pathname === '/' || url.pathname === '') && url.search === '' && url.hash === '') return url.origin;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be http:// or https:// with a host and, if need be, a port; no path, query or credentials',
+  });
+  return z.NEVER;
+}

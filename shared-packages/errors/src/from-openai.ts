@@ -1,0 +1,78 @@
+import { ERROR_CODES, ErrorBody, type ErrorCode } from '@rubot/contracts/error';
+import { HEADERS } from '@rubot/contracts/headers';
+import { codeOfStatus, ERROR_TABLE } from './codes.ts';
+import { RubotError } from './rubot-error.ts';
+
+const KNOWN_CODES: ReadonlySet<string> = new Set(ERROR_CODES);
+const MAX_ERROR_BODY_CHARACTERS = 16_384;
+
+/**
+ * The failure that another rubot service answered, as our own error. A body that is not ours (a proxy's HTML
+ * page, a platform's text) lends nothing but its status.
+ *
+ * @param peer names the service in the message, as in "the orchestrator"
+ */
+export async function fromOpenAiResponse(response: Response, peer: string): Promise<RubotError> {
+  const text = await response.text().catch(() => '');
+  const headerCode = toKnownCode(response.headers.get(HEADERS.errorCode));
+  const ours = fromOpenAiErrorText(text, response.status, headerCode);
+  if (ours === undefined) return foreignFailure(response, peer, headerCode);
+  const retryAfterMs = readRetryAfterMs(response.headers);
+  const shouldRetry = response.headers.get(HEADERS.shouldRetry);
+  return new RubotError(ours.code, ours.message, {
+    ...(ours.param === undefined ? {} : { param: ours.param }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(shouldRetry === null ? {} : { retryable: shouldRetry === 'true' }),
+  });
+}
+
+/** The error of an in-stream `data: {"error": …}` frame, or `undefined` when the data is not one. */
+export function fromOpenAiErrorData(data: unknown): RubotError | undefined {
+  const body = ErrorBody.safeParse(data);
+  if (!body.success) return undefined;
+  const code = toKnownCode(body.data.error.code) ?? 'upstream_failed';
+  const param = body.data.error.param ?? undefined;
+  return new RubotError(code, body.data.error.message, param === undefined ? {} : { param });
+}
+
+interface ParsedError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly param: string | undefined;
+}
+
+function fromOpenAiErrorText(text: string, status: number, headerCode: ErrorCode | undefined): ParsedError | undefined {
+  if (text.length > MAX_ERROR_BODY_CHARACTERS) return undefined;
+  const body = ErrorBody.safeParse(parseJson(text));
+  if (!body.success) return undefined;
+  const { message, param, code } = body.data.error;
+  return { code: toKnownCode(code) ?? headerCode ?? codeOfStatus(status), message, param: param ?? undefined };
+}
+
+function foreignFailure(response: Response, peer: string, headerCode: ErrorCode | undefined): RubotError {
+  const code = headerCode ?? (response.status === 503 ? 'unavailable' : 'upstream_failed');
+  const contentType = response.headers.get('content-type') ?? 'no content type';
+  return new RubotError(code, `${peer} answered ${response.status} with something that is not rubot's. Check what stands in front of it.`, {
+    operatorDetail: `status ${response.status}, ${contentType}`,
+    retryable: ERROR_TABLE[code].retryable,
+  });
+}
+
+function toKnownCode(code: string | null | undefined): ErrorCode | undefined {
+  return code !== null && code !== undefined && KNOWN_CODES.has(code) ? (code as ErrorCode) : undefined;
+}
+
+function readRetryAfterMs(headers: Headers): number | undefined {
+  const milliseconds = Number(headers.get('retry-after-ms') ?? Number.NaN);
+  if (Number.isFinite(milliseconds)) return milliseconds;
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,55 @@
+import type { ErrorCode } from '@rubot/contracts/error';
+import { ERROR_TABLE } from './codes.ts';
+
+export interface RubotErrorOptions {
+  /** The field of the request that is wrong, in OpenAI's path form, such as `messages[0].role`. */
+  readonly param?: string;
+  readonly retryAfterMs?: number;
+  /** Overrides the table, where the thrower knows whether an effect may have happened. */
+  readonly retryable?: boolean;
+  /** For the operator's log alone; never sent to a caller. */
+  readonly operatorDetail?: string;
+  readonly cause?: unknown;
+}
+
+// By symbol and not by `instanceof`: two bundles of this class must recognise each other's errors.
+const BRAND: unique symbol = Symbol.for('rubot.error') as never;
+
+/** The one error type. `message` is read by callers: it says what happened and what to do, and holds no secret. */
+export class RubotError extends Error {
+  readonly code: ErrorCode;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly retryable: boolean;
+  readonly operatorDetail: string | undefined;
+  readonly [BRAND] = true;
+
+  constructor(code: ErrorCode, message: string, options: RubotErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'RubotError';
+    this.code = code;
+    this.param = options.param;
+    this.retryAfterMs = options.retryAfterMs;
+    this.retryable = options.retryable ?? ERROR_TABLE[code].retryable;
+    this.operatorDetail = options.operatorDetail;
+  }
+
+  get status(): number {
+    return ERROR_TABLE[this.code].status;
+  }
+
+  static is(value: unknown): value is RubotError {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
+  /**
+   * Whatever was thrown, as a RubotError. A foreign error becomes `internal` and lends the caller nothing of
+   * its text, which may hold anything; it stays reachable for the log as `cause`.
+   */
+  static from(thrown: unknown): RubotError {
+    if (RubotError.is(thrown)) return thrown;
+    return new RubotError('internal', 'rubot failed to handle this request. Report it with the trace id; retrying may help.', {
+      cause: thrown,
+    });
+  }
+}

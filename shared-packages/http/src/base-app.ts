@@ -1,0 +1,95 @@
+import { ACCEPTED_WIRE_VERSIONS, API_VERSION, HEADERS } from '@rubot/contracts/headers';
+import { RubotError } from '@rubot/errors';
+import { toOpenAiResponse } from '@rubot/errors/to-openai';
+import type { Logger } from '@rubot/logging';
+import type { EventTable } from '@rubot/logging/events';
+import { type Span, startSpan } from '@rubot/logging/span';
+import { readTraceContext } from '@rubot/logging/trace-context';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+
+/** What every handler of every deployable finds in its context. */
+export interface BaseVariables {
+  /** The span of this request; calls to other services are its children. */
+  span: Span;
+  spanIsDeferred: boolean;
+  failure: unknown;
+}
+
+export interface BaseEnv {
+  Variables: BaseVariables;
+}
+
+export interface BaseAppOptions {
+  readonly logger: Logger<EventTable>;
+  /** Milliseconds of the current moment; injected by tests. */
+  readonly now?: () => number;
+}
+
+/** An app with what no service may lack: one span a request, one error shape, the standing headers. */
+export function createBaseApp<Env extends BaseEnv>({ logger, now }: BaseAppOptions): Hono<Env> {
+  const app = new Hono<Env>();
+  app.use(traceRequest<Env>(logger, now));
+  app.onError((error, c) => {
+    c.set('failure', error);
+    return toOpenAiResponse(RubotError.from(error));
+  });
+  app.notFound((c) => {
+    const error = new RubotError('not_found', `There is no ${c.req.method} ${c.req.path} here. Check the path and the method.`);
+    c.set('failure', error);
+    return toOpenAiResponse(error);
+  });
+  return app;
+}
+
+/** `GET /healthz`: the process lives; it touches nothing else, so that a sick neighbour cannot have it restarted. */
+export function answerHealthz(c: Context): Response {
+  return c.json({ status: 'ok' });
+}
+
+function traceRequest<Env extends BaseEnv>(logger: Logger<EventTable>, now: (() => number) | undefined): MiddlewareHandler<Env> {
+  return async function traceRequestSpan(c, next) {
+    const span = startSpan({
+      logger,
+      ...readTraceContext(c.req.raw.headers),
+      event: 'request.completed',
+      name: `${c.req.method} ${c.req.path}`,
+      kind: 'server',
+      ...(now === undefined ? {} : { now }),
+    });
+    c.set('span', span);
+    try {
+      assertWireVersion(c.req.header(HEADERS.wire));
+      await next();
+    } catch (thrown) {
+      // Hono hands only instances of Error to onError; whatever else was thrown arrives here.
+      c.set('failure', thrown);
+      c.res = toOpenAiResponse(RubotError.from(thrown));
+    }
+    setStandingHeaders(c.res.headers, span.traceId);
+    if (c.get('spanIsDeferred') !== true) {
+      const failure = c.get('failure');
+      span.end({ ...(failure === undefined ? {} : { error: failure }), extra: { status: c.res.status, route: routePath(c, -1) } });
+    }
+  };
+}
+
+/** For a handler that answers with a stream: the span ends when the stream does, and the handler ends it. */
+export function deferSpanEnd<Env extends BaseEnv>(c: Context<Env>): Span {
+  c.set('spanIsDeferred', true);
+  return c.get('span');
+}
+
+function setStandingHeaders(headers: Headers, traceId: string): void {
+  headers.set(HEADERS.traceId, traceId);
+  headers.set(HEADERS.requestId, traceId);
+  headers.set(HEADERS.apiVersion, API_VERSION);
+}
+
+function assertWireVersion(version: string | undefined): void {
+  if (version === undefined || ACCEPTED_WIRE_VERSIONS.includes(Number(version))) return;
+  throw new RubotError(
+    'unsupported_wire_version',
+    `Wire version ${version} is not spoken here, only ${ACCEPTED_WIRE_VERSIONS.join(', ')}. Deploy the two services at most one version apart.`,
+  );
+}

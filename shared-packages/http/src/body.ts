@@ -1,0 +1,113 @@
+import { RubotError } from '@rubot/errors';
+
+export interface ReadBodyLimits {
+  readonly maxBytes: number;
+}
+
+/** Deepest JSON that is taken: real tool schemas stay under 20, and recursive code overflows at some thousands. */
+const MAX_JSON_DEPTH = 64;
+
+/** A body that has been read once: its bytes to pass on untouched, its value to look at. */
+export interface JsonBody {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly value: unknown;
+}
+
+/**
+ * Reads and parses a JSON body; never holds more than `maxBytes` and one chunk.
+ *
+ * @throws RubotError `payload_too_large`, `unsupported_media_type`, `invalid_request`
+ */
+export async function readJsonBody(request: Request, limits: ReadBodyLimits): Promise<JsonBody> {
+  const contentType = request.headers.get('content-type');
+  if (contentType !== null && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType)) {
+    throw new RubotError('unsupported_media_type', 'The body must be JSON. Send content-type: application/json.');
+  }
+  const bytes = await readBytes(request, limits);
+  return { bytes, value: parseJson(bytes) };
+}
+
+/** @throws RubotError `payload_too_large`, before the rest of the body is read */
+export async function readBytes(source: Request | Response, { maxBytes }: ReadBodyLimits): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = Number(source.headers.get('content-length') ?? 0);
+  if (declared > maxBytes) {
+    await source.body?.cancel().catch(ignoreCancelFailure);
+    throw tooLarge(maxBytes);
+  }
+  if (source.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader: ReadableStreamDefaultReader<Uint8Array> = source.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > maxBytes) {
+      await reader.cancel().catch(ignoreCancelFailure);
+      throw tooLarge(maxBytes);
+    }
+    chunks.push(value);
+  }
+  return concatenate(chunks, size);
+}
+
+// The sender may already be gone; the refusal stands either way.
+function ignoreCancelFailure(): void {}
+
+function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+function tooLarge(maxBytes: number): RubotError {
+  return new RubotError('payload_too_large', `The body is larger than ${maxBytes} bytes. Send fewer or shorter messages.`);
+}
+
+/** @throws RubotError `invalid_request` for bad UTF-8, bad JSON, a depth over 64, or a `__proto__` key */
+export function parseJson(bytes: Uint8Array): unknown {
+  const text = decodeUtf8(bytes);
+  if (text.trim() === '') throw new RubotError('invalid_request', 'The body is empty. Send a JSON object.');
+  const value = parseText(text);
+  assertPlain(value);
+  return value;
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new RubotError('invalid_request', 'The body is not valid UTF-8. Encode it as UTF-8 JSON.', { cause });
+  }
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // The parser's own message quotes the body, so it is not repeated.
+    throw new RubotError('invalid_request', 'The body is not valid JSON. Check quotes, commas and brackets.', { cause });
+  }
+}
+
+/** Walks without recursion, as a hostile depth would overflow the stack of a recursive check. */
+function assertPlain(root: unknown): void {
+  let level: unknown[] = [root];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_JSON_DEPTH) {
+      throw new RubotError('invalid_request', `The body nests deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
+    }
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      if (Object.hasOwn(value, '__proto__'))
+        throw new RubotError('invalid_request', 'The body has a key named __proto__. Remove it.', { param: '__proto__' });
+      for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child);
+    }
+    level = next;
+  }
+}

@@ -1,0 +1,147 @@
+import { HEADERS, WIRE_VERSION } from '@rubot/contracts/headers';
+import { RubotError } from '@rubot/errors';
+import { fromOpenAiResponse } from '@rubot/errors/from-openai';
+import type { Span } from '@rubot/logging/span';
+import { toTraceHeaders } from '@rubot/logging/trace-context';
+import type { z } from 'zod';
+import { parseJson, readBytes } from './body.ts';
+import { type Deadline, toReason } from './deadline.ts';
+
+/** The part of fetch that services use: a service binding, an undici pool, or another app in a test. */
+export type FetchLike = (url: string, init: UpstreamInit) => Promise<Response>;
+
+export interface UpstreamInit {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly signal: AbortSignal;
+  /** An answer that points elsewhere is not followed: it would carry our keys there. */
+  readonly redirect: 'manual';
+}
+
+export interface UpstreamCall {
+  readonly fetch: FetchLike;
+  /** Service name for the log, such as `rubot-orchestrator`. */
+  readonly peer: string;
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly url: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** The span under which the call is made. */
+  readonly span: Span;
+  readonly deadline: Deadline;
+}
+
+/** An answer with a 2xx whose body has not been read. `span` ends with the body, so whoever reads the body ends it. */
+export interface UpstreamAnswer {
+  readonly response: Response;
+  readonly span: Span;
+}
+
+const MAX_UPSTREAM_JSON_BYTES = 8_388_608;
+
+/**
+ * Calls another rubot service: trace, wire version and remaining time go along, a refusal comes back as our error.
+ *
+ * @throws RubotError the peer's own; `unavailable` when no connection was made; the deadline's reason
+ */
+export async function callUpstream(call: UpstreamCall): Promise<UpstreamAnswer> {
+  const span = call.span.child({
+    event: 'upstream.completed',
+    name: `${call.method} ${new URL(call.url).pathname}`,
+    kind: 'client',
+    peer: call.peer,
+  });
+  try {
+    const response = await send(call, span);
+    if (response.ok) return { response, span };
+    throw await fromOpenAiResponse(response, call.peer);
+  } catch (thrown) {
+    span.end({ error: thrown });
+    throw thrown;
+  }
+}
+
+/**
+ * A call whose answer is JSON of a known shape.
+ *
+ * @throws RubotError also `upstream_failed` when the answer does not fit the shape
+ */
+export async function callUpstreamJson<Schema extends z.ZodType>(call: UpstreamCall, schema: Schema): Promise<z.output<Schema>> {
+  const { response, span } = await callUpstream(call);
+  try {
+    const value = await readJsonAnswer(call, response, schema);
+    span.end({ extra: { status: response.status } });
+    return value;
+  } catch (thrown) {
+    const reason = toReason(thrown, call.deadline);
+    span.end({ error: reason });
+    throw reason;
+  }
+}
+
+async function readJsonAnswer<Schema extends z.ZodType>(call: UpstreamCall, response: Response, schema: Schema): Promise<z.output<Schema>> {
+  const bytes = await readBytes(response, { maxBytes: MAX_UPSTREAM_JSON_BYTES }).catch((cause: unknown) => {
+    throw new RubotError('upstream_failed', `The answer of ${call.peer} broke off.`, { cause });
+  });
+  const result = schema.safeParse(parseAnswer(call.peer, bytes));
+  if (result.success) return result.data;
+  throw new RubotError(
+    'upstream_failed',
+    `${call.peer} answered in a shape that is not the contract's. Check that both run compatible versions.`,
+    {
+      operatorDetail: result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+    },
+  );
+}
+
+function parseAnswer(peer: string, bytes: Uint8Array): unknown {
+  try {
+    return parseJson(bytes);
+  } catch (cause) {
+    throw new RubotError('upstream_failed', `${peer} answered with something that is not JSON. Check what stands in front of it.`, {
+      cause,
+    });
+  }
+}
+
+async function send(call: UpstreamCall, span: Span): Promise<Response> {
+  try {
+    return await call.fetch(call.url, {
+      method: call.method,
+      headers: {
+        ...call.headers,
+        ...toTraceHeaders(span),
+        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        [HEADERS.wire]: String(WIRE_VERSION),
+        [HEADERS.timeoutMs]: String(Math.floor(call.deadline.remainingMs())),
+      },
+      ...(call.body === undefined ? {} : { body: call.body }),
+      signal: call.deadline.signal,
+      redirect: 'manual',
+    });
+  } catch (thrown) {
+    const reason = toReason(thrown, call.deadline);
+    if (RubotError.is(reason)) throw reason;
+    throw new RubotError('unavailable', `${call.peer} cannot be reached. Try again in a moment.`, {
+      cause: reason,
+      retryAfterMs: 1_000,
+      retryable: call.method === 'GET' || neverConnected(reason),
+    });
+  }
+}
+
+const CONNECT_FAILURES: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** True only when it is certain that the peer has seen nothing of the request, so that a POST may be sent again. */
+function neverConnected(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  return ('code' in thrown && CONNECT_FAILURES.has(thrown.code)) || neverConnected(thrown.cause);
+}

@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { LogLine } from '@rubot/contracts/log';
+import { RubotError } from '@rubot/errors';
+import { describe, expect, it } from 'vitest';
+import { COMMON_EVENTS } from './events.ts';
+import { createLogger, type LogSource } from './logger.ts';
+import { createPinoSink } from './pino-sink.ts';
+import { startSpan } from './span.ts';
+import { readTraceContext, toTraceHeaders } from './trace-context.ts';
+
+const source: LogSource = { service: 'rubot-test', environment: 'development', deploymentHash: 'local', level: 'info' };
+const TRACE = 'a'.repeat(32);
+
+function createRecorder(level: LogSource['level'] = 'info') {
+  const lines: LogLine[] = [];
+  return { lines, logger: createLogger({ source: { ...source, level }, events: COMMON_EVENTS, sink: (line) => lines.push(line) }) };
+}
+
+describe('logger', () => {
+  it('writes lines of the one shape', () => {
+    const { lines, logger } = createRecorder();
+    logger.log('request.completed', { durationMs: 3, extra: { status: 200 } }, { trace_id: TRACE });
+    expect(LogLine.parse(lines[0])).toMatchObject({
+      service: 'rubot-test',
+      event_type: 'request.completed',
+      log_level: 'info',
+      trace_id: TRACE,
+    });
+  });
+
+  it('lets no secret and no user text through', () => {
+    const { lines, logger } = createRecorder();
+    const bearer = 'eyJhbGciOiJIUzI1NiJ9.eyJ0ZW5hbnQiOiJhY21lIn0.c2lnbmF0dXJl';
+    logger.log('request.completed', {
+      extra: {
+        authorization: 'x',
+        dataBearer: 'x',
+        nested: { apiKey: 'x', note: `sent Bearer ${bearer} away` },
+        content: 'my pin is 1',
+        list: [`t ${bearer}`],
+      },
+    });
+    expect(JSON.stringify(lines)).not.toMatch(/eyJ|my pin|"x"/);
+  });
+
+  it('keeps forged line breaks inside one line', () => {
+    const { lines, logger } = createRecorder();
+    logger.log('request.completed', { extra: { path: '/\n{"log_level":"error"}' } });
+    expect(JSON.stringify(lines[0])).not.toContain('\n');
+  });
+
+  it('raises a failed span to a warning, and drops what is under the level', () => {
+    const { lines, logger } = createRecorder('warn');
+    logger.log('request.completed');
+    logger.log('request.completed', { error: new RubotError('unavailable', 'gone') });
+    expect(lines.map((line) => [line.log_level, line.error?.code])).toEqual([['warn', 'unavailable']]);
+  });
+
+  it('writes the same line through pino', async () => {
+    const { lines, logger } = createRecorder();
+    logger.log('request.completed', { durationMs: 1 }, { trace_id: TRACE });
+    const stream = new PassThrough();
+    const written = once(stream, 'data');
+    createPinoSink(stream)(lines[0] as LogLine);
+    const [chunk] = await written;
+    expect(JSON.parse(String(chunk))).toEqual(lines[0]);
+  });
+});
+
+describe('span', () => {
+  it('joins parent, child and the next hop, and ends once', () => {
+    const { lines, logger } = createRecorder();
+    const root = startSpan({ logger, traceId: TRACE, parentSpanId: undefined, event: 'request.completed', name: 'GET /', kind: 'server' });
+    root.annotate({ tenant_id: 'acme' });
+    const child = root.child({ event: 'upstream.completed', name: 'GET /peer', kind: 'client', peer: 'rubot-peer' });
+    const hop = readTraceContext(new Headers(toTraceHeaders(child)));
+    child.end();
+    child.end();
+    root.end();
+    expect(hop).toEqual({ traceId: TRACE, parentSpanId: child.spanId });
+    expect(lines.map((line) => [line.event_type, line.span_id, line.parent_span_id, line.tenant_id])).toEqual([
+      ['upstream.completed', child.spanId, root.spanId, 'acme'],
+      ['request.completed', root.spanId, undefined, 'acme'],
+    ]);
+  });
+});
+
+describe('trace context', () => {
+  it.each([['<script>alert(1)</script>zzzzzzzzz'], ['0'.repeat(32)], ['A'.repeat(32)], ['a'.repeat(31)], ['']])(
+    'replaces the forged trace id %s',
+    (forged) => {
+      const { traceId } = readTraceContext(new Headers({ 'x-rubot-trace-id': forged, traceparent: `00-${forged.slice(0, 8)}-b-01` }));
+      expect(traceId).toMatch(/^[0-9a-f]{32}$/);
+      expect(traceId).not.toBe(forged);
+    },
+  );
+
+  it('takes either header, and drops a parent that belongs to another trace', () => {
+    const traceparent = `00-${TRACE}-${'b'.repeat(16)}-01`;
+    expect(readTraceContext(new Headers({ traceparent }))).toEqual({ traceId: TRACE, parentSpanId: 'b'.repeat(16) });
+    expect(readTraceContext(new Headers({ traceparent, 'x-rubot-trace-id': 'c'.repeat(32) }))).toEqual({
+      traceId: 'c'.repeat(32),
+      parentSpanId: undefined,
+    });
+  });
+});

@@ -1,0 +1,33 @@
+const SECRET_NAME = /authorization|api[-_]?key|secret|password|bearer|cookie|credential|access[-_]?token|refresh[-_]?token/i;
+const CONTENT_NAME = /^(content|prompt|messages?|text|arguments|result|body)$/i;
+/** JWS, rubot and vendor keys, and anything behind the word Bearer: what leaks when a message is logged whole. */
+const SECRET_TEXT = /eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:rbt|sk|pk|xox[bap])[-_][\w-]{8,}|\bBearer\s+\S+/gi;
+const MAX_STRING_CHARACTERS = 1_024;
+const MAX_DEPTH = 4;
+const REDACTED = '[redacted]';
+
+/** A copy that is safe to write down: no secrets, no words of users, nothing long or deep. */
+export function redact(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return redactRecord(fields, 0);
+}
+
+function redactRecord(fields: Readonly<Record<string, unknown>>, depth: number): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, SECRET_NAME.test(name) || CONTENT_NAME.test(name) ? REDACTED : redactValue(value, depth + 1)]),
+  );
+}
+
+function redactValue(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= MAX_DEPTH) return '[deep]';
+  if (Array.isArray(value)) return value.slice(0, 50).map((item) => redactValue(item, depth + 1));
+  return redactRecord(value as Record<string, unknown>, depth);
+}
+
+export function redactText(text: string): string {
+  const masked = text.replace(SECRET_TEXT, REDACTED);
+  return masked.length <= MAX_STRING_CHARACTERS ? masked : `${masked.slice(0, MAX_STRING_CHARACTERS)}…`;
+}
