@@ -14,6 +14,8 @@ export interface BaseVariables {
   span: Span;
   spanIsDeferred: boolean;
   failure: unknown;
+  /** Set as soon as the run has an id, so that the answer bears it whatever comes of the run. */
+  runId: string | undefined;
 }
 
 export interface BaseEnv {
@@ -58,6 +60,12 @@ function traceRequest<Env extends BaseEnv>(logger: Logger<EventTable>, now: (() 
       ...(now === undefined ? {} : { now }),
     });
     c.set('span', span);
+    // Written here and now: workerd drops a request whose client has gone, and runs nothing after an await.
+    c.req.raw.signal.addEventListener(
+      'abort',
+      () => span.end({ error: new RubotError('cancelled', 'The client closed the connection.') }),
+      { once: true },
+    );
     try {
       assertWireVersion(c.req.header(HEADERS.wire));
       await next();
@@ -66,7 +74,7 @@ function traceRequest<Env extends BaseEnv>(logger: Logger<EventTable>, now: (() 
       c.set('failure', thrown);
       c.res = toOpenAiResponse(RubotError.from(thrown));
     }
-    setStandingHeaders(c.res.headers, span.traceId);
+    setStandingHeaders(c.res.headers, span.traceId, c.get('runId'));
     if (c.get('spanIsDeferred') !== true) {
       const failure = c.get('failure');
       span.end({ ...(failure === undefined ? {} : { error: failure }), extra: { status: c.res.status, route: routePath(c, -1) } });
@@ -80,10 +88,11 @@ export function deferSpanEnd<Env extends BaseEnv>(c: Context<Env>): Span {
   return c.get('span');
 }
 
-function setStandingHeaders(headers: Headers, traceId: string): void {
+function setStandingHeaders(headers: Headers, traceId: string, runId: string | undefined): void {
   headers.set(HEADERS.traceId, traceId);
   headers.set(HEADERS.requestId, traceId);
   headers.set(HEADERS.apiVersion, API_VERSION);
+  if (runId !== undefined) headers.set(HEADERS.runId, runId);
 }
 
 function assertWireVersion(version: string | undefined): void {

@@ -36,13 +36,13 @@ export function encodeSseFrame({ event, data }: SseFrame): string {
  */
 export function createSseResponse({ frames, heartbeatMs, onEnd }: SseResponseOptions): Response {
   const iterator = frames[Symbol.asyncIterator]();
-  let heartbeat: ReturnType<typeof setInterval> | undefined;
+  let heartbeat: ReturnType<typeof setInterval> | null = null;
   let ended = false;
 
   function end(error?: RubotError): void {
     if (ended) return;
     ended = true;
-    clearInterval(heartbeat);
+    if (heartbeat !== null) clearInterval(heartbeat);
     onEnd(error);
   }
 

@@ -52,6 +52,8 @@ export async function callUpstream(call: UpstreamCall): Promise<UpstreamAnswer> 
     kind: 'client',
     peer: call.peer,
   });
+  // Also when nobody reads on: workerd runs nothing after an await once the client has gone.
+  call.deadline.signal.addEventListener('abort', () => span.end({ error: call.deadline.signal.reason }), { once: true });
   try {
     const response = await send(call, span);
     if (response.ok) return { response, span };
@@ -68,7 +70,15 @@ export async function callUpstream(call: UpstreamCall): Promise<UpstreamAnswer> 
  * @throws RubotError also `upstream_failed` when the answer does not fit the shape
  */
 export async function callUpstreamJson<Schema extends z.ZodType>(call: UpstreamCall, schema: Schema): Promise<z.output<Schema>> {
-  const { response, span } = await callUpstream(call);
+  return readUpstreamJson(call, await callUpstream(call), schema);
+}
+
+/** The body of an answer as JSON of a known shape; ends the span of the call. */
+export async function readUpstreamJson<Schema extends z.ZodType>(
+  call: UpstreamCall,
+  { response, span }: UpstreamAnswer,
+  schema: Schema,
+): Promise<z.output<Schema>> {
   try {
     const value = await readJsonAnswer(call, response, schema);
     span.end({ extra: { status: response.status } });
@@ -78,6 +88,13 @@ export async function callUpstreamJson<Schema extends z.ZodType>(call: UpstreamC
     span.end({ error: reason });
     throw reason;
   }
+}
+
+/** A call of which only its success matters. */
+export async function callUpstreamWithoutBody(call: UpstreamCall): Promise<void> {
+  const { response, span } = await callUpstream(call);
+  await response.body?.cancel();
+  span.end({ extra: { status: response.status } });
 }
 
 async function readJsonAnswer<Schema extends z.ZodType>(call: UpstreamCall, response: Response, schema: Schema): Promise<z.output<Schema>> {

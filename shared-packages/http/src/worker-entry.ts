@@ -1,0 +1,56 @@
+import { RubotError } from '@rubot/errors';
+import { toLogError } from '@rubot/errors/to-log';
+import { toOpenAiResponse } from '@rubot/errors/to-openai';
+
+export interface WorkerApp {
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+export interface WorkerEntryOptions<Env extends object> {
+  readonly service: string;
+  /** Reads the environment and wires the app; whatever it throws is a deployment that cannot serve. */
+  readonly build: (env: Env) => Promise<WorkerApp>;
+}
+
+/**
+ * The `fetch` of a Worker: builds the app once per environment object. Not once per isolate: isolates outlive
+ * deployments that change only bindings. A Worker has no start that could fail, so one that is misconfigured
+ * refuses every request instead, health checks included.
+ */
+export function createWorkerFetch<Env extends object>({
+  service,
+  build,
+}: WorkerEntryOptions<Env>): (request: Request, env: Env) => Promise<Response> {
+  const apps = new WeakMap<Env, Promise<WorkerApp>>();
+
+  return async function fetchFromApp(request, env) {
+    let app = apps.get(env);
+    if (app === undefined) {
+      app = build(env);
+      apps.set(env, app);
+    }
+    try {
+      return await (await app).fetch(request);
+    } catch (cause) {
+      const error = new RubotError('misconfigured', `${service} is not configured. Its log names each variable that is wrong.`, { cause });
+      reportBootFailure(service, error);
+      return toOpenAiResponse(error);
+    }
+  };
+}
+
+/** The logger needs the configuration that is missing, so this one line is written by hand. */
+function reportBootFailure(service: string, error: RubotError): void {
+  console.log(
+    JSON.stringify({
+      timestamp: new Date().toISOString(),
+      log_level: 'error',
+      service,
+      environment: 'unknown',
+      deployment_hash: 'unknown',
+      event_type: 'service.failed',
+      message: 'service cannot serve with its configuration',
+      error: toLogError(error),
+    }),
+  );
+}

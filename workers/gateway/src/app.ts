@@ -1,0 +1,35 @@
+import type { ResolveSessionRequest } from '@rubot/contracts/sessions';
+import { answerHealthz, type BaseVariables, createBaseApp } from '@rubot/http/base-app';
+import { requireHopKey } from '@rubot/http/hop-key';
+import type { Hono } from 'hono';
+import type { GatewayDeps } from './deps.ts';
+import { identifyCaller } from './middleware/identify-caller.ts';
+import { createChatCompletionHandler } from './routes/chat-completions.ts';
+import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/identity-bindings.ts';
+import { listModelsHandler, retrieveModelHandler } from './routes/models.ts';
+import { readinessHandler } from './routes/readyz.ts';
+
+export interface GatewayEnv {
+  Variables: BaseVariables & { identity: ResolveSessionRequest };
+}
+
+export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
+  const { gatewayApiKey, adminApiKey } = deps.config.secrets;
+  const app = createBaseApp<GatewayEnv>({ logger: deps.logger });
+
+  app.get('/', (c) => c.text('ok'));
+  app.get('/healthz', answerHealthz);
+  app.get('/readyz', readinessHandler(deps));
+
+  app.use('/v1/*', requireHopKey(gatewayApiKey, 'GATEWAY_API_KEY'), identifyCaller());
+  app.post('/v1/chat/completions', createChatCompletionHandler(deps));
+  app.get('/v1/models', listModelsHandler(deps));
+  app.get('/v1/models/:model{.+}', retrieveModelHandler(deps));
+
+  app.use('/admin/*', requireHopKey(adminApiKey, 'ADMIN_API_KEY'));
+  app.get('/admin/identity-bindings', listBindingsHandler(deps));
+  app.post('/admin/identity-bindings', createBindingHandler(deps));
+  app.delete('/admin/identity-bindings/:senderId', deleteBindingHandler(deps));
+
+  return app;
+}

@@ -1,0 +1,65 @@
+import { type CreateIdentityBinding, IdentityBinding, IdentityBindingList } from '@rubot/contracts/identity-bindings';
+import { type ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
+import type { Deadline } from '@rubot/http/deadline';
+import {
+  callUpstream,
+  callUpstreamJson,
+  callUpstreamWithoutBody,
+  type FetchLike,
+  readUpstreamJson,
+  type UpstreamCall,
+} from '@rubot/http/upstream';
+import type { Span } from '@rubot/logging/span';
+
+export interface CallContext {
+  readonly span: Span;
+  readonly deadline: Deadline;
+}
+
+export interface MiddlewareClient {
+  resolveSession(request: ResolveSessionRequest, context: CallContext): Promise<ResolveSessionResponse>;
+  listIdentityBindings(query: URLSearchParams, context: CallContext): Promise<IdentityBindingList>;
+  createIdentityBinding(binding: CreateIdentityBinding, context: CallContext): Promise<{ binding: IdentityBinding; created: boolean }>;
+  deleteIdentityBinding(senderId: string, context: CallContext): Promise<void>;
+  /** @throws RubotError `unavailable` when it cannot do its work */
+  checkReady(context: CallContext): Promise<void>;
+}
+
+export interface MiddlewareClientOptions {
+  readonly fetch: FetchLike;
+  readonly apiKey: string;
+}
+
+const PEER = 'rubot-middleware';
+/** A service binding needs a URL, but nothing resolves its host. */
+const BASE_URL = 'http://rubot-middleware';
+
+export function createMiddlewareClient({ fetch, apiKey }: MiddlewareClientOptions): MiddlewareClient {
+  function toCall(method: UpstreamCall['method'], path: string, { span, deadline }: CallContext, body?: unknown): UpstreamCall {
+    return {
+      fetch,
+      peer: PEER,
+      method,
+      url: `${BASE_URL}${path}`,
+      headers: { authorization: `Bearer ${apiKey}` },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      span,
+      deadline,
+    };
+  }
+
+  return {
+    resolveSession: (request, context) =>
+      callUpstreamJson(toCall('POST', '/internal/sessions/resolve', context, request), ResolveSessionResponse),
+    listIdentityBindings: (query, context) =>
+      callUpstreamJson(toCall('GET', `/internal/identity-bindings?${query}`, context), IdentityBindingList),
+    async createIdentityBinding(binding, context) {
+      const call = toCall('POST', '/internal/identity-bindings', context, binding);
+      const answer = await callUpstream(call);
+      return { binding: await readUpstreamJson(call, answer, IdentityBinding), created: answer.response.status === 201 };
+    },
+    deleteIdentityBinding: (senderId, context) =>
+      callUpstreamWithoutBody(toCall('DELETE', `/internal/identity-bindings/${encodeURIComponent(senderId)}`, context)),
+    checkReady: (context) => callUpstreamWithoutBody(toCall('GET', '/readyz', context)),
+  };
+}

@@ -1,0 +1,116 @@
+import { ChatCompletion } from '@rubot/contracts/chat-response';
+import { formatAllowedAgents, HEADERS } from '@rubot/contracts/headers';
+import { ModelList } from '@rubot/contracts/models';
+import { RubotError } from '@rubot/errors';
+import {
+  callUpstream,
+  callUpstreamJson,
+  callUpstreamWithoutBody,
+  type FetchLike,
+  readUpstreamJson,
+  type UpstreamAnswer,
+  type UpstreamCall,
+} from '@rubot/http/upstream';
+import type { CallContext } from './middleware.ts';
+
+/** On whose behalf a call is made, as the orchestrator is told in headers; it believes them for the hop key's sake. */
+export interface Caller {
+  readonly tenantId: string;
+  readonly sessionId: string;
+  readonly senderId: string;
+  readonly allowedAgents: readonly string[] | null;
+}
+
+export interface CompletionCall {
+  readonly caller: Caller;
+  readonly runId: string;
+  readonly dataBearer: string;
+  /** The client's body byte for byte, so that no field of it is lost on the way. */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+export interface OrchestratorClient {
+  complete(call: CompletionCall, context: CallContext): Promise<{ completion: ChatCompletion; runId: string }>;
+  /** The answer's body is a stream of events; whoever reads it ends the span. */
+  streamCompletion(call: CompletionCall, context: CallContext): Promise<UpstreamAnswer & { runId: string }>;
+  listModels(caller: Caller, context: CallContext): Promise<ModelList>;
+  /** @throws RubotError `unavailable` when it cannot do its work */
+  checkReady(context: CallContext): Promise<void>;
+}
+
+export interface OrchestratorClientOptions {
+  readonly fetch: FetchLike;
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  readonly accessHeaders: Readonly<Record<string, string>>;
+}
+
+const PEER = 'rubot-orchestrator';
+
+export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders }: OrchestratorClientOptions): OrchestratorClient {
+  const hopHeaders = { authorization: `Bearer ${apiKey}`, ...accessHeaders };
+
+  function toCompletionCall({ caller, runId, dataBearer, body }: CompletionCall, context: CallContext): UpstreamCall {
+    return {
+      fetch,
+      peer: PEER,
+      method: 'POST',
+      url: `${baseUrl}/v1/chat/completions`,
+      headers: { ...hopHeaders, ...toCallerHeaders(caller), [HEADERS.runId]: runId, [HEADERS.dataBearer]: dataBearer },
+      body,
+      ...context,
+    };
+  }
+
+  return {
+    async complete(completionCall, context) {
+      const call = toCompletionCall(completionCall, context);
+      const answer = await callUpstream(call);
+      return { completion: await readUpstreamJson(call, answer, ChatCompletion), runId: readRunId(answer.response, completionCall) };
+    },
+    async streamCompletion(completionCall, context) {
+      const answer = await callUpstream(toCompletionCall(completionCall, context));
+      await assertEventStream(answer);
+      return { ...answer, runId: readRunId(answer.response, completionCall) };
+    },
+    listModels: (caller, context) =>
+      callUpstreamJson(
+        {
+          fetch,
+          peer: PEER,
+          method: 'GET',
+          url: `${baseUrl}/v1/models`,
+          headers: { ...hopHeaders, ...toCallerHeaders(caller) },
+          ...context,
+        },
+        ModelList,
+      ),
+    checkReady: (context) =>
+      callUpstreamWithoutBody({ fetch, peer: PEER, method: 'GET', url: `${baseUrl}/readyz`, headers: hopHeaders, ...context }),
+  };
+}
+
+function toCallerHeaders({ tenantId, sessionId, senderId, allowedAgents }: Caller): Record<string, string> {
+  return {
+    [HEADERS.tenantId]: tenantId,
+    [HEADERS.sessionId]: sessionId,
+    [HEADERS.senderId]: senderId,
+    [HEADERS.allowedAgents]: formatAllowedAgents(allowedAgents),
+  };
+}
+
+/** The orchestrator may answer with an earlier run, for a request that it has seen before. */
+function readRunId(response: Response, { runId }: CompletionCall): string {
+  return response.headers.get(HEADERS.runId) ?? runId;
+}
+
+async function assertEventStream({ response, span }: UpstreamAnswer): Promise<void> {
+  const contentType = response.headers.get('content-type') ?? 'no content type';
+  if (contentType.startsWith('text/event-stream') && response.body !== null) return;
+  const error = new RubotError('upstream_failed', `${PEER} did not answer with a stream. Check what stands in front of it.`, {
+    operatorDetail: `status ${response.status}, ${contentType}`,
+  });
+  span.end({ error });
+  await response.body?.cancel();
+  throw error;
+}

@@ -1,0 +1,53 @@
+import { importBearerKeys } from '@rubot/bearer/keys';
+import { type BearerSubject, mintBearer } from '@rubot/bearer/mint';
+import { EnvironmentError } from '@rubot/config/parse-env';
+import type { FetchLike } from '@rubot/http/upstream';
+import { createLogger, type Logger } from '@rubot/logging';
+import { writeToConsole } from '@rubot/logging/console-sink';
+import { createMiddlewareClient, type MiddlewareClient } from './clients/middleware.ts';
+import { createOrchestratorClient, type OrchestratorClient } from './clients/orchestrator.ts';
+import { type GatewayConfig, readGatewayConfig, SERVICE } from './env.ts';
+import { GATEWAY_EVENTS } from './events.ts';
+import { createSessionResolver, type SessionResolver } from './sessions/resolve-session.ts';
+
+/** What wrangler binds besides variables. */
+export interface GatewayBindings extends Record<string, unknown> {
+  readonly MIDDLEWARE?: Fetcher;
+  /** A client certificate for the orchestrator's network (`mtls_certificates`), where Access is not used. */
+  readonly ORCHESTRATOR_MTLS?: Fetcher;
+}
+
+export interface GatewayDeps {
+  readonly config: GatewayConfig;
+  readonly logger: Logger<typeof GATEWAY_EVENTS>;
+  readonly sessions: SessionResolver;
+  readonly middleware: MiddlewareClient;
+  readonly orchestrator: OrchestratorClient;
+  readonly mintBearer: (subject: BearerSubject) => Promise<string>;
+}
+
+/** @throws EnvironmentError naming every variable and binding that is wrong */
+export async function buildDeps(bindings: GatewayBindings): Promise<GatewayDeps> {
+  const config = readGatewayConfig(bindings);
+  const { MIDDLEWARE, ORCHESTRATOR_MTLS } = bindings;
+  if (MIDDLEWARE === undefined) throw new EnvironmentError(SERVICE, ['MIDDLEWARE is not bound; add the service binding to wrangler.jsonc']);
+  const keys = await importBearerKeys(config.secrets.bearerSigningSecret);
+  const middleware = createMiddlewareClient({ fetch: toFetchLike(MIDDLEWARE), apiKey: config.secrets.middlewareApiKey });
+  return {
+    config,
+    logger: createLogger({ source: config.logSource, events: GATEWAY_EVENTS, sink: writeToConsole }),
+    middleware,
+    sessions: createSessionResolver(middleware),
+    orchestrator: createOrchestratorClient({
+      fetch: ORCHESTRATOR_MTLS === undefined ? (url, init) => fetch(url, init) : toFetchLike(ORCHESTRATOR_MTLS),
+      baseUrl: config.orchestratorUrl,
+      apiKey: config.secrets.gatewayApiKey.current,
+      accessHeaders: config.secrets.accessHeaders,
+    }),
+    mintBearer: (subject) => mintBearer({ keys, subject, ttlSeconds: config.bearerTtlSeconds, nowMs: Date.now() }),
+  };
+}
+
+function toFetchLike(binding: Fetcher): FetchLike {
+  return (url, init) => binding.fetch(url, init);
+}

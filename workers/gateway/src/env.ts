@@ -1,0 +1,83 @@
+import { parseEnv } from '@rubot/config/parse-env';
+import { origin, type RotatingSecret, secret, toRotatingSecret, variable } from '@rubot/config/variable';
+import { sharedVariables } from '@rubot/config/vars';
+import type { LogSource } from '@rubot/logging';
+import { z } from 'zod';
+
+export const SERVICE = 'rubot-gateway';
+
+export const gatewayVariables = {
+  ENVIRONMENT: sharedVariables.ENVIRONMENT,
+  DEPLOYMENT_HASH: sharedVariables.DEPLOYMENT_HASH,
+  LOG_LEVEL: sharedVariables.LOG_LEVEL,
+  GATEWAY_API_KEY: sharedVariables.GATEWAY_API_KEY,
+  GATEWAY_API_KEY_PREVIOUS: sharedVariables.GATEWAY_API_KEY_PREVIOUS,
+  ADMIN_API_KEY: secret('Opens /admin at the gateway.'),
+  MIDDLEWARE_API_KEY: sharedVariables.MIDDLEWARE_API_KEY,
+  BEARER_SIGNING_SECRET: sharedVariables.BEARER_SIGNING_SECRET,
+  BEARER_TTL_SECONDS: sharedVariables.BEARER_TTL_SECONDS,
+  ORCHESTRATOR_URL: origin('Where the gateway reaches the orchestrator.', 'https://orchestrator.example.com'),
+  CF_ACCESS_CLIENT_ID: variable(z.string().min(1).optional(), {
+    description: 'Cloudflare Access service token, where the orchestrator stands behind Access; goes with CF_ACCESS_CLIENT_SECRET.',
+  }),
+  CF_ACCESS_CLIENT_SECRET: variable(z.string().min(1).optional(), { description: 'Secret of the Access service token.', secret: true }),
+  LINK_URL: variable(z.url({ protocol: /^https?$/ }), {
+    description: 'Page on which a person links a chat account to a tenant; an unlinked sender is shown it with ?sender=….',
+    example: 'https://app.example.com/link',
+  }),
+  MAX_BODY_BYTES: sharedVariables.MAX_BODY_BYTES,
+  REQUEST_TIMEOUT_MS: sharedVariables.REQUEST_TIMEOUT_MS,
+} as const;
+
+export interface GatewayConfig {
+  readonly logSource: LogSource;
+  readonly orchestratorUrl: string;
+  readonly linkUrl: string;
+  readonly bearerTtlSeconds: number;
+  readonly maxBodyBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly secrets: GatewaySecrets;
+}
+
+/** Apart from the rest, so that the rest can be shown. */
+export interface GatewaySecrets {
+  readonly gatewayApiKey: RotatingSecret;
+  readonly adminApiKey: RotatingSecret;
+  readonly middlewareApiKey: string;
+  readonly bearerSigningSecret: RotatingSecret;
+  readonly accessHeaders: Readonly<Record<string, string>>;
+}
+
+/** @throws EnvironmentError naming every problem */
+export function readGatewayConfig(source: Readonly<Record<string, unknown>>): GatewayConfig {
+  const env = parseEnv({
+    service: SERVICE,
+    variables: gatewayVariables,
+    source,
+    crossCheck: ({ CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET }) =>
+      (CF_ACCESS_CLIENT_ID === undefined) === (CF_ACCESS_CLIENT_SECRET === undefined)
+        ? []
+        : ['CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET must be set together or not at all'],
+  });
+  return {
+    logSource: { service: SERVICE, environment: env.ENVIRONMENT, deploymentHash: env.DEPLOYMENT_HASH, level: env.LOG_LEVEL },
+    orchestratorUrl: env.ORCHESTRATOR_URL,
+    linkUrl: env.LINK_URL,
+    bearerTtlSeconds: env.BEARER_TTL_SECONDS,
+    maxBodyBytes: env.MAX_BODY_BYTES,
+    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+    secrets: {
+      gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
+      adminApiKey: toRotatingSecret(env.ADMIN_API_KEY, undefined),
+      middlewareApiKey: env.MIDDLEWARE_API_KEY,
+      // The gateway only signs: a former secret is the verifier's concern.
+      bearerSigningSecret: toRotatingSecret(env.BEARER_SIGNING_SECRET, undefined),
+      accessHeaders: toAccessHeaders(env.CF_ACCESS_CLIENT_ID, env.CF_ACCESS_CLIENT_SECRET),
+    },
+  };
+}
+
+function toAccessHeaders(clientId: string | undefined, clientSecret: string | undefined): Record<string, string> {
+  if (clientId === undefined || clientSecret === undefined) return {};
+  return { 'cf-access-client-id': clientId, 'cf-access-client-secret': clientSecret };
+}

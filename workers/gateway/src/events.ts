@@ -1,0 +1,8 @@
+import { COMMON_EVENTS } from '@rubot/logging/events';
+
+export const GATEWAY_EVENTS = {
+  ...COMMON_EVENTS,
+  'sender.unlinked': { level: 'info', message: 'a sender without a tenant was shown the linking page' },
+  'binding.created': { level: 'info', message: 'a sender was bound to a tenant' },
+  'binding.deleted': { level: 'info', message: 'a sender was unbound from its tenant' },
+} as const;

@@ -1,0 +1,39 @@
+import type { ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
+import { LRUCache } from 'lru-cache';
+import type { CallContext, MiddlewareClient } from '../clients/middleware.ts';
+
+export interface SessionResolver {
+  /** @throws RubotError `forbidden` for a session that belongs to another sender */
+  resolve(request: ResolveSessionRequest, context: CallContext): Promise<ResolveSessionResponse>;
+  /** Called when a sender's binding changes here; other isolates follow within the life of their entries. */
+  forgetSender(senderId: string): void;
+}
+
+/** Also the time within which unbinding a sender takes effect everywhere. */
+const LIFE_MS = 5_000;
+const MAX_ENTRIES = 10_000;
+
+interface Entry {
+  readonly senderId: string;
+  readonly response: ResolveSessionResponse;
+}
+
+/** Remembers linked senders alone: one who has just been linked must not wait for a memory of the contrary to fade. */
+export function createSessionResolver(middleware: Pick<MiddlewareClient, 'resolveSession'>): SessionResolver {
+  // ttlResolution 0: the cache would otherwise keep its clock by a timer, and workerd drops timers with the request that set them.
+  const entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES, ttl: LIFE_MS, ttlResolution: 0, perf: Date });
+
+  return {
+    async resolve(request, context) {
+      const key = `${request.sender_id}\n${request.session_id}`;
+      const known = entries.get(key);
+      if (known !== undefined) return known.response;
+      const response = await middleware.resolveSession(request, context);
+      if (response.status === 'linked') entries.set(key, { senderId: request.sender_id, response });
+      return response;
+    },
+    forgetSender(senderId) {
+      for (const [key, entry] of entries.entries()) if (entry.senderId === senderId) entries.delete(key);
+    },
+  };
+}

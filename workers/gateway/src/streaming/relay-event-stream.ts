@@ -1,0 +1,103 @@
+import { STREAM_DONE } from '@rubot/contracts/chat-response';
+import { RubotError } from '@rubot/errors';
+import { toSseErrorFrame } from '@rubot/errors/to-openai';
+import { type Deadline, toReason } from '@rubot/http/deadline';
+import { splitWholeFrames } from './whole-frames.ts';
+
+export interface RelayOptions {
+  readonly upstream: Response;
+  readonly deadline: Deadline;
+  /** Called once: with nothing when the stream was whole, else with what cut it. */
+  readonly onEnd: (error?: RubotError) => void;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const DONE_FRAME = `data: ${STREAM_DONE}\n\n`;
+const ERROR_FRAME_START = 'data: {"error":';
+const MAX_FRAME_BYTES = 1_048_576;
+
+/**
+ * Passes the events of another stream on as they come, whole frames only, their bytes untouched. An upstream that
+ * breaks off, or ends without its last frame, becomes an error frame: a client can always tell an answer from a piece of one.
+ */
+export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): ReadableStream<Uint8Array> {
+  const reader = bodyOf(upstream).getReader();
+  let partial: Uint8Array = new Uint8Array();
+  let lastWhole: Uint8Array = new Uint8Array();
+  let ended = false;
+
+  function end(error?: RubotError): void {
+    if (ended) return;
+    ended = true;
+    onEnd(error);
+  }
+
+  // Synchronously: once the client has gone, workerd runs nothing that stands after an await.
+  deadline.signal.addEventListener('abort', () => end(RubotError.from(deadline.signal.reason)), { once: true });
+
+  /** The next whole frames, or `undefined` at a whole end. */
+  async function next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) {
+        assertWholeEnd(lastWhole, partial);
+        return undefined;
+      }
+      const frames = splitWholeFrames(partial, value);
+      partial = frames.partial;
+      if (partial.byteLength > MAX_FRAME_BYTES) throw new RubotError('upstream_failed', 'The orchestrator sent a frame without end.');
+      if (frames.whole.byteLength > 0) return frames.whole;
+    }
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const whole = await next();
+          if (whole !== undefined) {
+            lastWhole = whole;
+            controller.enqueue(whole);
+            return;
+          }
+          end();
+        } catch (thrown) {
+          const error = toStreamError(toReason(thrown, deadline));
+          controller.enqueue(encoder.encode(toSseErrorFrame(error)));
+          end(error);
+          await reader.cancel().catch(() => {});
+        }
+        controller.close();
+      },
+      async cancel(reason) {
+        end(new RubotError('cancelled', 'The client closed the connection before the answer was complete.'));
+        await reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function bodyOf(upstream: Response): ReadableStream<Uint8Array> {
+  if (upstream.body === null) throw new RubotError('upstream_failed', 'The orchestrator answered without a body.');
+  return upstream.body;
+}
+
+/** A whole stream's last frame is `[DONE]` or an error that the orchestrator itself told of. */
+function assertWholeEnd(lastWhole: Uint8Array, partial: Uint8Array): void {
+  const text = decoder.decode(lastWhole);
+  const lastFrame = text.slice(text.lastIndexOf('\n\n', text.length - 3) + 1).trimStart();
+  if (partial.byteLength === 0 && (lastFrame === DONE_FRAME || lastFrame.startsWith(ERROR_FRAME_START))) return;
+  throw interrupted();
+}
+
+function toStreamError(thrown: unknown): RubotError {
+  return RubotError.is(thrown) ? thrown : interrupted(thrown);
+}
+
+function interrupted(cause?: unknown): RubotError {
+  return new RubotError('stream_interrupted', 'The answer broke off before it was complete. What has arrived is a piece; ask again.', {
+    cause,
+  });
+}
