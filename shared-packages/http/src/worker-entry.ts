@@ -1,6 +1,8 @@
 import { RubotError } from '@rubot/errors';
-import { toLogError } from '@rubot/errors/to-log';
 import { toOpenAiResponse } from '@rubot/errors/to-openai';
+import { createLogger } from '@rubot/logging';
+import { writeToConsole } from '@rubot/logging/console-sink';
+import { COMMON_EVENTS } from '@rubot/logging/events';
 
 export interface WorkerApp {
   fetch(request: Request): Response | Promise<Response>;
@@ -39,18 +41,8 @@ export function createWorkerFetch<Env extends object>({
   };
 }
 
-/** The logger needs the configuration that is missing, so this one line is written by hand. */
+/** The logger of the app needs the configuration that is missing. */
 function reportBootFailure(service: string, error: RubotError): void {
-  console.log(
-    JSON.stringify({
-      timestamp: new Date().toISOString(),
-      log_level: 'error',
-      service,
-      environment: 'unknown',
-      deployment_hash: 'unknown',
-      event_type: 'service.failed',
-      message: 'service cannot serve with its configuration',
-      error: toLogError(error),
-    }),
-  );
+  const source = { service, environment: 'unknown', deploymentHash: 'unknown', level: 'info' } as const;
+  createLogger({ source, events: COMMON_EVENTS, sink: writeToConsole }).log('service.failed', { error });
 }

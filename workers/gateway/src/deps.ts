@@ -10,11 +10,16 @@ import { type GatewayConfig, readGatewayConfig, SERVICE } from './env.ts';
 import { GATEWAY_EVENTS } from './events.ts';
 import { createSessionResolver, type SessionResolver } from './sessions/resolve-session.ts';
 
+/** Another Worker, or a network behind a client certificate: something that fetches in its own way. */
+interface FetchBinding {
+  readonly fetch: FetchLike;
+}
+
 /** What wrangler binds besides variables. */
 export interface GatewayBindings extends Record<string, unknown> {
-  readonly MIDDLEWARE?: Fetcher;
+  readonly MIDDLEWARE?: FetchBinding;
   /** A client certificate for the orchestrator's network (`mtls_certificates`), where Access is not used. */
-  readonly ORCHESTRATOR_MTLS?: Fetcher;
+  readonly ORCHESTRATOR_MTLS?: FetchBinding;
 }
 
 export interface GatewayDeps {
@@ -48,6 +53,7 @@ export async function buildDeps(bindings: GatewayBindings): Promise<GatewayDeps>
   };
 }
 
-function toFetchLike(binding: Fetcher): FetchLike {
+/** Bindings must be called as methods. */
+function toFetchLike(binding: FetchBinding): FetchLike {
   return (url, init) => binding.fetch(url, init);
 }

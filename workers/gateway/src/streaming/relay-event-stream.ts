@@ -41,14 +41,19 @@ export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): R
     for (;;) {
       const { done, value } = await reader.read();
       if (done) {
-        assertWholeEnd(lastWhole, partial);
-        return undefined;
+        if (isWholeEnd(lastWhole, partial)) return undefined;
+        throw interrupted();
       }
       const frames = splitWholeFrames(partial, value);
       partial = frames.partial;
       if (partial.byteLength > MAX_FRAME_BYTES) throw new RubotError('upstream_failed', 'The orchestrator sent a frame without end.');
       if (frames.whole.byteLength > 0) return frames.whole;
     }
+  }
+
+  function tellOfFailure(controller: ReadableStreamDefaultController<Uint8Array>, error: RubotError): void {
+    controller.enqueue(encoder.encode(toSseErrorFrame(error)));
+    end(error);
   }
 
   return new ReadableStream<Uint8Array>(
@@ -63,9 +68,9 @@ export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): R
           }
           end();
         } catch (thrown) {
-          const error = toStreamError(toReason(thrown, deadline));
-          controller.enqueue(encoder.encode(toSseErrorFrame(error)));
-          end(error);
+          // A connection that breaks behind the last frame has cost the client nothing.
+          if (!isWholeEnd(lastWhole, partial)) tellOfFailure(controller, toStreamError(toReason(thrown, deadline)));
+          end();
           await reader.cancel().catch(() => {});
         }
         controller.close();
@@ -85,11 +90,10 @@ function bodyOf(upstream: Response): ReadableStream<Uint8Array> {
 }
 
 /** A whole stream's last frame is `[DONE]` or an error that the orchestrator itself told of. */
-function assertWholeEnd(lastWhole: Uint8Array, partial: Uint8Array): void {
+function isWholeEnd(lastWhole: Uint8Array, partial: Uint8Array): boolean {
   const text = decoder.decode(lastWhole);
   const lastFrame = text.slice(text.lastIndexOf('\n\n', text.length - 3) + 1).trimStart();
-  if (partial.byteLength === 0 && (lastFrame === DONE_FRAME || lastFrame.startsWith(ERROR_FRAME_START))) return;
-  throw interrupted();
+  return partial.byteLength === 0 && (lastFrame === DONE_FRAME || lastFrame.startsWith(ERROR_FRAME_START));
 }
 
 function toStreamError(thrown: unknown): RubotError {
