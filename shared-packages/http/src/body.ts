@@ -94,20 +94,20 @@ function parseText(text: string): unknown {
   }
 }
 
-/** Walks without recursion, as a hostile depth would overflow the stack of a recursive check. */
+/** Walks level by level, as a hostile depth would overflow the stack of a recursive check. */
 function assertPlain(root: unknown): void {
-  let level: unknown[] = [root];
-  for (let depth = 0; level.length > 0; depth += 1) {
+  let level = toContainers([root]);
+  for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > MAX_JSON_DEPTH) {
       throw new RubotError('invalid_request', `The body nests deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
     }
-    const next: unknown[] = [];
-    for (const value of level) {
-      if (typeof value !== 'object' || value === null) continue;
-      if (Object.hasOwn(value, '__proto__'))
-        throw new RubotError('invalid_request', 'The body has a key named __proto__. Remove it.', { param: '__proto__' });
-      for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child);
+    if (level.some((container) => Object.hasOwn(container, '__proto__'))) {
+      throw new RubotError('invalid_request', 'The body has a key named __proto__. Remove it.', { param: '__proto__' });
     }
-    level = next;
+    level = level.flatMap((container) => toContainers(Object.values(container)));
   }
+}
+
+function toContainers(values: readonly unknown[]): readonly object[] {
+  return values.filter((value) => typeof value === 'object' && value !== null);
 }

@@ -25,7 +25,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
 /** Listens until SIGTERM or SIGINT, then drains: takes nothing new, finishes what it has, closes what it holds. */
 export async function serveUntilStopped({ app, host, port, logger, drainTimeoutMs, onDrain, onStop }: ServeOptions): Promise<void> {
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  const server = createAdaptorServer({ fetch: async (request) => closeAfterTooLarge(await app.fetch(request)) }) as Server;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = BODY_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
@@ -39,6 +39,12 @@ export async function serveUntilStopped({ app, host, port, logger, drainTimeoutM
   await closeWithin(server, drainTimeoutMs);
   await onStop();
   logger.log('service.stopped');
+}
+
+/** The adapter would otherwise go on reading up to 64 MB of a body that was refused for its size. */
+function closeAfterTooLarge(response: Response): Response {
+  if (response.status === 413) response.headers.set('connection', 'close');
+  return response;
 }
 
 async function closeWithin(server: Server, timeoutMs: number): Promise<void> {
