@@ -36,6 +36,8 @@ export const RubotReport = z.looseObject({
   run_id: z.string().optional(),
   status: z.string(),
   slices: z.array(SliceReport).optional(),
+  /** `none` when no plan was needed, `model`, or `fallback` when the planner gave no usable plan. */
+  planner: z.string().optional(),
   link_url: z.string().optional(),
 });
 export type RubotReport = z.infer<typeof RubotReport>;

@@ -26,3 +26,16 @@ export const StepEvent = z.looseObject({
   usage: Usage,
 });
 export type StepEvent = z.infer<typeof StepEvent>;
+
+/**
+ * The last user message an agent gets when it is one of several that answer a conversation: JSON text in this shape,
+ * after the conversation itself. An agent that answers alone gets the conversation as the client sent it.
+ */
+export const SliceBrief = z.looseObject({
+  task: z.literal('slice'),
+  /** Tells a model that has never heard of slices how to read the rest. */
+  note: z.string(),
+  part: z.string(),
+  earlier_answers: z.array(z.looseObject({ agent: z.string(), answer: z.string() })),
+});
+export type SliceBrief = z.infer<typeof SliceBrief>;
