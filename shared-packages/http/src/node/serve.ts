@@ -47,12 +47,16 @@ function closeAfterTooLarge(response: Response): Response {
   return response;
 }
 
+const SWEEP_INTERVAL_MS = 100;
+
 async function closeWithin(server: Server, timeoutMs: number): Promise<void> {
   const closed = once(server, 'close');
   server.close();
-  server.closeIdleConnections();
+  // close() waits for sockets that were busy then and idle now, for as long as they may be kept alive.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS);
   const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs);
   await closed;
+  clearInterval(sweep);
   clearTimeout(cutOff);
 }
 
