@@ -1,0 +1,23 @@
+import { answerHealthz, type BaseEnv, createBaseApp } from '@rubot/http/base-app';
+import { requireHopKey } from '@rubot/http/hop-key';
+import type { Hono } from 'hono';
+import type { OrchestratorDeps } from './deps.ts';
+import { createChatCompletionHandler } from './routes/chat-completions.ts';
+import { listModelsHandler } from './routes/models.ts';
+import { readinessHandler } from './routes/readyz.ts';
+
+export type OrchestratorEnv = BaseEnv;
+
+export function createOrchestratorApp(deps: OrchestratorDeps): Hono<OrchestratorEnv> {
+  const app = createBaseApp<OrchestratorEnv>({ logger: deps.logger });
+
+  app.get('/', (c) => c.text('ok'));
+  app.get('/healthz', answerHealthz);
+  app.get('/readyz', readinessHandler(deps));
+
+  app.use('/v1/*', requireHopKey(deps.config.secrets.gatewayApiKey, 'GATEWAY_API_KEY'));
+  app.post('/v1/chat/completions', createChatCompletionHandler(deps));
+  app.get('/v1/models', listModelsHandler(deps));
+
+  return app;
+}

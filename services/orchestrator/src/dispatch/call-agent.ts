@@ -1,0 +1,93 @@
+import type { SliceBrief } from '@rubot/contracts/agent';
+import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
+import { HEADERS } from '@rubot/contracts/headers';
+import { modelOfAgent } from '@rubot/contracts/models';
+import { RubotError } from '@rubot/errors';
+import type { Deadline } from '@rubot/http/deadline';
+import { callUpstream, type FetchLike, type UpstreamAnswer } from '@rubot/http/upstream';
+import type { Span } from '@rubot/logging/span';
+import type { PlannedSlice } from '../planning/plan.ts';
+import type { Run } from '../runs/run.ts';
+
+export interface AgentClientOptions {
+  readonly fetch: FetchLike;
+  readonly apiKey: string;
+}
+
+export interface AgentCall {
+  readonly run: Run;
+  readonly slice: PlannedSlice;
+  /** What the agent is told beside the conversation, where it is one of several. */
+  readonly brief: SliceBrief | undefined;
+  readonly span: Span;
+  readonly deadline: Deadline;
+}
+
+/** An answer that is a stream; whoever reads it ends its span. */
+export interface AgentAnswer extends UpstreamAnswer {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly peer: string;
+}
+
+/** @throws RubotError the agent's own; `unavailable` when no replica takes the call; `upstream_failed` for an answer that is no stream */
+export async function callAgent(
+  { run, slice, brief, span, deadline }: AgentCall,
+  { fetch, apiKey }: AgentClientOptions,
+): Promise<AgentAnswer> {
+  const peer = peerOf(slice);
+  const headers = toHeaders(run, slice, apiKey);
+  const body = toBody(run.request, slice, brief);
+  return slice.agent.call(async (origin) => {
+    const answer = await callUpstream({
+      fetch,
+      peer,
+      method: 'POST',
+      url: `${origin}/v1/chat/completions`,
+      headers,
+      body,
+      span,
+      deadline,
+    });
+    return { ...answer, peer, body: await toStream(answer, peer) };
+  });
+}
+
+export function peerOf({ agent }: PlannedSlice): string {
+  return `rubot-agent-${agent.id}`;
+}
+
+function toHeaders({ id, caller }: Run, slice: PlannedSlice, apiKey: string): Record<string, string> {
+  return {
+    authorization: `Bearer ${apiKey}`,
+    [HEADERS.tenantId]: caller.tenantId,
+    [HEADERS.sessionId]: caller.sessionId,
+    [HEADERS.senderId]: caller.senderId,
+    [HEADERS.dataBearer]: caller.dataBearer,
+    [HEADERS.runId]: id,
+    [HEADERS.sliceId]: slice.id,
+    [HEADERS.steps]: '1',
+  };
+}
+
+/** Everything the client sent goes along. The brief is a user's message, never a system's: it stems from words of the user. */
+function toBody(request: ChatRequest, slice: PlannedSlice, brief: SliceBrief | undefined): string {
+  const briefing: ChatMessage[] = brief === undefined ? [] : [{ role: 'user', content: JSON.stringify(brief) }];
+  return JSON.stringify({
+    ...request,
+    model: modelOfAgent(slice.agent.id),
+    messages: [...request.messages, ...briefing],
+    stream: true,
+    stream_options: { ...request.stream_options, include_usage: true },
+  });
+}
+
+async function toStream({ response, span }: UpstreamAnswer, peer: string): Promise<ReadableStream<Uint8Array>> {
+  const contentType = response.headers.get('content-type') ?? 'no content type';
+  if (response.body !== null && /^text\/event-stream\b/i.test(contentType)) return response.body;
+  const error = new RubotError('upstream_failed', `${peer} did not answer with a stream. Check what stands in front of it.`, {
+    operatorDetail: `status ${response.status}, ${contentType}`,
+  });
+  span.end({ error });
+  await response.body?.cancel();
+  throw error;
+}

@@ -1,0 +1,50 @@
+import type { RubotError } from '@rubot/errors';
+import { type AnswerPart, saysSomething, toTextPart } from './answer.ts';
+import type { RunningSlice } from './dispatch.ts';
+import type { SliceOutcome } from './slice.ts';
+
+/**
+ * One answer out of all slices, in the order of the plan: the first that has not ended is passed on as it comes, later
+ * ones wait in their buffers. The order holds dependencies first, so what is passed on never waits for what waits behind it.
+ *
+ * @throws RubotError the first slice's own when no slice completed
+ */
+export async function* mergeSlices(running: readonly RunningSlice[]): AsyncGenerator<AnswerPart, readonly SliceOutcome[], undefined> {
+  const outcomes: SliceOutcome[] = [];
+  const isAlone = running.length === 1;
+  try {
+    for (const { slice, parts, outcome } of running) {
+      yield* isAlone ? parts : underHeading(slice.agentName, parts, outcomes.length === 0);
+      outcomes.push(await outcome);
+    }
+  } finally {
+    // Also those that were never read; of the others this is refused, as they have ended or are ended by the loop.
+    void Promise.allSettled(running.map(({ parts }) => parts.cancel()));
+  }
+  const failed = outcomes.filter(({ status }) => status !== 'completed');
+  if (failed.length === outcomes.length) throw firstError(failed);
+  if (failed.length > 0) yield toTextPart(describeFailures(failed));
+  return outcomes;
+}
+
+/** The heading comes with the first words: an agent that fails before it has said any leaves none. */
+async function* underHeading(name: string, parts: AsyncIterable<AnswerPart>, isFirst: boolean): AsyncGenerator<AnswerPart> {
+  let hasHeading = false;
+  for await (const part of parts) {
+    if (!saysSomething(part)) continue;
+    if (!hasHeading) yield toTextPart(`${isFirst ? '' : '\n\n'}### ${name}\n\n`);
+    hasHeading = true;
+    yield part;
+  }
+}
+
+function describeFailures(failed: readonly SliceOutcome[]): string {
+  const lines = failed.map(({ slice, error }) => `- ${slice.agentName}: ${error?.message ?? 'It did not answer.'}`);
+  return `\n\n---\n\nThis answer is incomplete. Missing:\n\n${lines.join('\n')}\n`;
+}
+
+function firstError(failed: readonly SliceOutcome[]): RubotError {
+  const error = failed.find(({ status }) => status === 'failed')?.error;
+  if (error === undefined) throw new TypeError('no slice completed, and none failed');
+  return error;
+}

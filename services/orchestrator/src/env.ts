@@ -1,0 +1,126 @@
+import { parseEnv } from '@rubot/config/parse-env';
+import { type RotatingSecret, toRotatingSecret, variable } from '@rubot/config/variable';
+import { sharedVariables } from '@rubot/config/vars';
+import type { LogSource } from '@rubot/logging';
+import {
+  chooseModel,
+  findModelProblems,
+  type ModelAccess,
+  type ModelOverride,
+  modelVariables,
+  toModelAccess,
+} from '@rubot/models/variables';
+import { z } from 'zod';
+import { type AgentRegistry, AgentRegistryJson } from './agents/registry.ts';
+
+export const SERVICE = 'rubot-orchestrator';
+
+function milliseconds(minimum: number, fallback: number, description: string): z.ZodDefault<z.ZodCoercedNumber> {
+  return variable(z.coerce.number().int().min(minimum).max(3_600_000).default(fallback), { description });
+}
+
+export const orchestratorVariables = {
+  ENVIRONMENT: sharedVariables.ENVIRONMENT,
+  DEPLOYMENT_HASH: sharedVariables.DEPLOYMENT_HASH,
+  LOG_LEVEL: sharedVariables.LOG_LEVEL,
+  PORT: sharedVariables.PORT,
+  HOST: sharedVariables.HOST,
+  GATEWAY_API_KEY: sharedVariables.GATEWAY_API_KEY,
+  GATEWAY_API_KEY_PREVIOUS: sharedVariables.GATEWAY_API_KEY_PREVIOUS,
+  ORCHESTRATOR_API_KEY: sharedVariables.ORCHESTRATOR_API_KEY,
+  MAX_BODY_BYTES: sharedVariables.MAX_BODY_BYTES,
+  REQUEST_TIMEOUT_MS: sharedVariables.REQUEST_TIMEOUT_MS,
+  AGENT_REGISTRY_JSON: variable(AgentRegistryJson, {
+    description: 'The agents by id, each with one origin or a list of replicas. Their order breaks ties where no planner decides.',
+    example: '{"tables":"http://agent-tables:8080","conversational":["http://agent-a:8080","http://agent-b:8080"]}',
+  }),
+  ...modelVariables,
+  PLANNER_MODEL: variable(sharedVariables.MODEL_SPECIFIER.unwrap().optional(), {
+    description: 'The model of the planner, where it shall differ from MODEL_SPECIFIER.',
+    example: 'openai/gpt-5-nano',
+  }),
+  PLANNER_TIMEOUT_MS: milliseconds(100, 10_000, 'How long the planner may take before one agent is chosen without it.'),
+  HOLD_STATUS_MS: milliseconds(
+    0,
+    10_000,
+    'How long a stream waits for its first words, so that a failure before them has a status of its own.',
+  ),
+  HEARTBEAT_MS: milliseconds(10, 15_000, 'Silence in a stream after which a comment is sent.'),
+  HEALTH_INTERVAL_MS: milliseconds(10, 10_000, 'Time between two health checks of a replica.'),
+  HEALTH_TIMEOUT_MS: milliseconds(10, 2_000, 'How long a replica may take to say that it is ready.'),
+  CAPABILITIES_TTL_MS: milliseconds(10, 300_000, 'How long what an agent says of itself is believed before it is asked again.'),
+  CAPABILITIES_RETRY_MS: milliseconds(10, 10_000, 'How long an agent that did not say what it can do is left alone.'),
+  CAPABILITIES_TIMEOUT_MS: milliseconds(10, 2_000, 'How long an agent may take to say what it can do.'),
+  BREAKER_PAUSE_MS: milliseconds(10, 10_000, 'How long a replica that failed 5 requests in a row is left alone.'),
+  AGENT_CONNECT_TIMEOUT_MS: milliseconds(10, 2_000, 'How long a connection to a replica may take before the next is tried.'),
+  DRAIN_TIMEOUT_MS: milliseconds(0, 30_000, 'How long answers may go on after SIGTERM.'),
+} as const;
+
+export interface OrchestratorConfig {
+  readonly logSource: LogSource;
+  readonly host: string;
+  readonly port: number;
+  readonly maxBodyBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly holdStatusMs: number;
+  readonly heartbeatMs: number;
+  readonly drainTimeoutMs: number;
+  readonly agents: AgentsConfig;
+  readonly planner: { readonly specifier: string; readonly timeoutMs: number };
+  readonly secrets: OrchestratorSecrets;
+}
+
+export interface AgentsConfig {
+  readonly registry: AgentRegistry;
+  readonly health: { readonly intervalMs: number; readonly timeoutMs: number };
+  readonly capabilities: { readonly ttlMs: number; readonly retryAfterMs: number; readonly timeoutMs: number };
+  readonly breakerPauseMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+/** Apart from the rest, so that the rest can be shown. */
+export interface OrchestratorSecrets {
+  readonly gatewayApiKey: RotatingSecret;
+  readonly orchestratorApiKey: string;
+  readonly models: ModelAccess;
+}
+
+/** @throws EnvironmentError naming every problem */
+export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>): OrchestratorConfig {
+  const env = parseEnv({
+    service: SERVICE,
+    variables: orchestratorVariables,
+    source,
+    crossCheck: (parsed) => [
+      ...findModelProblems(parsed, plannerOverride(parsed.PLANNER_MODEL)),
+      ...(parsed.HEALTH_TIMEOUT_MS < parsed.HEALTH_INTERVAL_MS ? [] : ['HEALTH_TIMEOUT_MS must be less than HEALTH_INTERVAL_MS']),
+    ],
+  });
+  return {
+    logSource: { service: SERVICE, environment: env.ENVIRONMENT, deploymentHash: env.DEPLOYMENT_HASH, level: env.LOG_LEVEL },
+    host: env.HOST,
+    port: env.PORT,
+    maxBodyBytes: env.MAX_BODY_BYTES,
+    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+    holdStatusMs: env.HOLD_STATUS_MS,
+    heartbeatMs: env.HEARTBEAT_MS,
+    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
+    agents: {
+      registry: env.AGENT_REGISTRY_JSON,
+      health: { intervalMs: env.HEALTH_INTERVAL_MS, timeoutMs: env.HEALTH_TIMEOUT_MS },
+      capabilities: { ttlMs: env.CAPABILITIES_TTL_MS, retryAfterMs: env.CAPABILITIES_RETRY_MS, timeoutMs: env.CAPABILITIES_TIMEOUT_MS },
+      breakerPauseMs: env.BREAKER_PAUSE_MS,
+      connectTimeoutMs: env.AGENT_CONNECT_TIMEOUT_MS,
+    },
+    planner: { specifier: chooseModel(env, plannerOverride(env.PLANNER_MODEL)), timeoutMs: env.PLANNER_TIMEOUT_MS },
+    secrets: {
+      gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
+      orchestratorApiKey: env.ORCHESTRATOR_API_KEY,
+      models: toModelAccess(env),
+    },
+  };
+}
+
+function plannerOverride(specifier: string | undefined): ModelOverride {
+  return { variable: 'PLANNER_MODEL', specifier };
+}

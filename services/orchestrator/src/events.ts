@@ -1,0 +1,16 @@
+import { COMMON_EVENTS, type EventTable } from '@rubot/logging/events';
+import { MODEL_EVENTS } from '@rubot/models/events';
+
+export const ORCHESTRATOR_EVENTS = {
+  ...COMMON_EVENTS,
+  ...MODEL_EVENTS,
+  'agent.ejected': { level: 'warn', message: 'agent replica failed its health checks and gets no more requests' },
+  'agent.restored': { level: 'info', message: 'agent replica passed a health check and gets requests again' },
+  'breaker.opened': { level: 'warn', message: 'agent replica failed several requests in a row and gets none for a while' },
+  'breaker.closed': { level: 'info', message: 'agent replica answered a probe and gets requests again' },
+  'capabilities.refreshed': { level: 'info', message: 'capabilities of an agent read' },
+  'plan.completed': { level: 'info', message: 'agents chosen' },
+  'plan.rejected': { level: 'warn', message: 'planner gave no usable plan; one agent was chosen without it' },
+  'slice.completed': { level: 'info', message: 'part of a plan ended' },
+  'run.completed': { level: 'info', message: 'run ended' },
+} as const satisfies EventTable;

@@ -1,0 +1,35 @@
+import { HEADERS } from '@rubot/contracts/headers';
+import { RunId, SenderId, SessionId, TenantId } from '@rubot/contracts/ids';
+import { RubotError } from '@rubot/errors';
+import type { z } from 'zod';
+import type { Caller } from '../runs/run.ts';
+
+const BEARER_SHAPE = /^[\x21-\x7e]{1,4096}$/;
+
+/** To be called behind the hop key alone: what stands in these headers is believed. @throws RubotError `invalid_request` */
+export function readCaller(headers: Headers): Caller {
+  const dataBearer = headers.get(HEADERS.dataBearer);
+  if (dataBearer === null || !BEARER_SHAPE.test(dataBearer))
+    throw wrongHeader(HEADERS.dataBearer, 'must be the data bearer of the request');
+  return {
+    tenantId: readHeader(headers, HEADERS.tenantId, TenantId),
+    sessionId: readHeader(headers, HEADERS.sessionId, SessionId),
+    senderId: readHeader(headers, HEADERS.senderId, SenderId),
+    dataBearer,
+  };
+}
+
+/** The id that the gateway gave the run, to which the data bearer is bound. @throws RubotError `invalid_request` */
+export function readRunId(headers: Headers): string | undefined {
+  return headers.has(HEADERS.runId) ? readHeader(headers, HEADERS.runId, RunId) : undefined;
+}
+
+function readHeader(headers: Headers, name: string, schema: z.ZodType<string>): string {
+  const result = schema.safeParse(headers.get(name) ?? '');
+  if (result.success) return result.data;
+  throw wrongHeader(name, result.error.issues[0]?.message ?? 'is not valid');
+}
+
+function wrongHeader(name: string, rule: string): RubotError {
+  return new RubotError('invalid_request', `The header ${name} ${rule}. The gateway sets it; call the gateway.`, { param: name });
+}
