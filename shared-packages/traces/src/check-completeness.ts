@@ -1,11 +1,9 @@
-import { GATEWAY_SERVICE, type Trace, type TraceSpan, walkSpans } from './trace.ts';
+import { GATEWAY_SERVICE, OWN_SERVICE_PREFIX, type Trace, type TraceSpan, walkSpans } from './trace.ts';
 
 export interface CompletenessOptions {
   /** Services that must have a span in the trace; a name may end in `*`, as in `rubot-agent-*`. */
   readonly requiredServices?: readonly string[];
 }
-
-const OWN_SERVICE_PREFIX = 'rubot-';
 
 /**
  * What is missing from a trace, one sentence each; none when it is whole. A whole trace has one root, the gateway's

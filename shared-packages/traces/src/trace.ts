@@ -3,6 +3,9 @@ import type { LogLevel, LogLine, SpanKind } from '@rubot/contracts/log';
 /** The service whose server span begins every trace. */
 export const GATEWAY_SERVICE = 'rubot-gateway';
 
+/** What the names of all our services begin with; calls to other peers have no span on the far side. */
+export const OWN_SERVICE_PREFIX = 'rubot-';
+
 export interface Tokens {
   readonly input: number;
   readonly output: number;
@@ -71,10 +74,16 @@ export interface Trace {
   readonly looseEvents: readonly TraceEvent[];
 }
 
-/** Every span under the given ones, callers before the called. */
-export function* walkSpans(spans: readonly TraceSpan[], depth = 0): Generator<{ readonly span: TraceSpan; readonly depth: number }> {
+export interface WalkedSpan {
+  readonly span: TraceSpan;
+  readonly depth: number;
+  readonly caller: TraceSpan | undefined;
+}
+
+/** Every span, callers before the called. */
+export function* walkSpans(spans: readonly TraceSpan[], caller?: TraceSpan, depth = 0): Generator<WalkedSpan, void, undefined> {
   for (const span of spans) {
-    yield { span, depth };
-    yield* walkSpans(span.children, depth + 1);
+    yield { span, depth, caller };
+    yield* walkSpans(span.children, span, depth + 1);
   }
 }

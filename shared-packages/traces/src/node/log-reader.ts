@@ -5,7 +5,7 @@ import { RubotError } from '@rubot/errors';
 import { parseLogText } from '../parse-lines.ts';
 import type { TraceSource } from '../source.ts';
 import { GATEWAY_SERVICE } from '../trace.ts';
-import { ROTATED_FILES, toFileName } from './files.ts';
+import { ROTATED_FILES, toFileName } from './log-files.ts';
 import { readLinesBackward } from './read-lines-backward.ts';
 
 const MAX_MENTIONS = 20;

@@ -1,6 +1,6 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { createStream } from 'rotating-file-stream';
-import { ROTATED_FILES, toFileName } from './files.ts';
+import { ROTATED_FILES, toFileName } from './log-files.ts';
 
 export interface LogWriterOptions {
   /** The file that is written; rotated ones stand beside it as `<path>.1` and so on. */
@@ -32,7 +32,7 @@ export function createLogWriter({ path, maxKilobytes = DEFAULT_MAX_KILOBYTES, on
   let broken = false;
   stream.once('error', (error) => {
     broken = true;
-    onError(new Error(`The log store ${join(path)} cannot be written: ${error.message}`, { cause: error }));
+    onError(new Error(`The log store ${path} cannot be written: ${error.message}`, { cause: error }));
   });
   // A writer that was killed may have left half a line; what follows must not be glued to it.
   stream.write('\n');
