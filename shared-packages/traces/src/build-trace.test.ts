@@ -80,6 +80,15 @@ describe('buildTrace', () => {
     );
   });
 
+  it('moves what one service did as a whole', () => {
+    const starts = (offsetMs: number) =>
+      [...walkSpans(toTrace({ 'rubot-agent-tables': offsetMs }).roots)]
+        .filter(({ span, caller }) => span.service === 'rubot-agent-tables' && caller?.service === span.service)
+        .map(({ span, caller }) => span.startMs - caller!.startMs);
+    expect(starts(3_600_000)).toEqual(starts(0));
+    expect(starts(0).some((startMs) => startMs > 0)).toBe(true);
+  });
+
   it('moves nothing where clocks agree', () => {
     expect([...walkSpans(toTrace().roots)].every(({ span }) => span.clockShiftMs === 0)).toBe(true);
   });

