@@ -5,6 +5,7 @@ import { VerifyBearerRequest, VerifyBearerResponse } from './internal/v1/bearer.
 import { CallToolRequest, CallToolResponse, Connections, ToolList } from './internal/v1/data.ts';
 import { CreateIdentityBinding, IdentityBindingList } from './internal/v1/identity-bindings.ts';
 import { ResolveSessionRequest, ResolveSessionResponse } from './internal/v1/sessions.ts';
+import { SaveTenant, Tenant } from './internal/v1/tenants.ts';
 import { LogLine } from './log.ts';
 import { ChatRequest } from './openai/chat-request.ts';
 import { ChatCompletion, ChatCompletionChunk } from './openai/chat-response.ts';
@@ -21,6 +22,8 @@ const SHAPES = {
   VerifyBearerResponse,
   CreateIdentityBinding,
   IdentityBindingList,
+  SaveTenant,
+  Tenant,
   Connections,
   ToolList,
   CallToolRequest,
@@ -101,6 +104,8 @@ describe('shapes on the wire', () => {
     ['ResolveSessionResponse', { status: 'linked', tenant_id: '..', allowed_agents: null }],
     ['ResolveSessionResponse', { status: 'linked', tenant_id: 'acme' }],
     ['CreateIdentityBinding', { sender_id: 'x', tenant_id: 'acme', admin: true }],
+    ['SaveTenant', { tenant_id: 'acme', name: 'Acme', agents: [{ agent_id: 'tables' }] }],
+    ['SaveTenant', { tenant_id: 'acme', name: 'Acme', agent_policy: 'listed', agents: [{ agent_id: 'a' }, { agent_id: 'a' }] }],
     ['Capabilities', { schema_version: '1', source_id: 'Tables', name: 'T', summary: 's', tools: [] }],
     ['Capabilities', { schema_version: '1', source_id: 'tables', name: 'T', summary: 's'.repeat(601), tools: [] }],
   ] as const)('%s: refuses %j', (name, value) => {

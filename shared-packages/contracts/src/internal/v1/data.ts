@@ -7,6 +7,8 @@ export type ToolEffect = (typeof TOOL_EFFECTS)[number];
 /** `GET /data/:tenant/connections` */
 export const Connections = z.looseObject({
   connections: z.array(z.looseObject({ provider: z.string(), auth: z.string(), connected: z.boolean() })),
+  /** `all`: every registered agent may act for the tenant; `listed`: those of `agents` that are enabled. */
+  agent_policy: z.string().optional(),
   agents: z.array(z.looseObject({ agent_id: z.string(), enabled: z.boolean() })),
 });
 export type Connections = z.infer<typeof Connections>;

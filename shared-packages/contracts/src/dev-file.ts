@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/** Where a running local stack tells the tools of its checkout how to reach it, relative to the checkout. */
+export const DEV_FILE_PATH = '.rubot/dev.json';
+
+/** Readable by its owner only, as it holds the keys of the local stack; those open nothing else. */
+export const DevFile = z.looseObject({
+  gateway_url: z.url(),
+  middleware_url: z.url(),
+  orchestrator_url: z.url(),
+  agents: z.record(z.string(), z.url()),
+  keys: z.record(z.string(), z.string()),
+  demo: z.looseObject({ tenant_id: z.string(), sender_id: z.string(), session_id: z.string() }),
+  log_file: z.string(),
+});
+export type DevFile = z.infer<typeof DevFile>;
