@@ -1,0 +1,291 @@
+import type { LanguageModelV4CallOptions, LanguageModelV4FunctionTool, LanguageModelV4Message } from '@ai-sdk/provider';
+import { describe, expect, it } from 'vitest';
+import { createDemoModel } from './demo-model.ts';
+import { toPlannerPrompt } from './planner-prompt.ts';
+import { DEMO_NOTE, type DemoToolCall, takeTurn } from './turn.ts';
+
+function defineTool(name: string, properties: Record<string, unknown> = {}, required: string[] = []): LanguageModelV4FunctionTool {
+  return { type: 'function', name, inputSchema: { type: 'object', properties, required } as LanguageModelV4FunctionTool['inputSchema'] };
+}
+
+const QUERY_TOOL = defineTool('tables_query', {
+  table: { type: 'string' },
+  where: {
+    type: 'array',
+    items: { type: 'object', properties: { operator: { type: 'string', enum: ['=', '!=', '<', '<=', '>', '>='] } } },
+  },
+  aggregates: {
+    type: 'array',
+    items: { type: 'object', properties: { function: { type: 'string', enum: ['count', 'sum', 'avg', 'min', 'max'] } } },
+  },
+  order_by: { type: 'array', items: { type: 'object', properties: { direction: { enum: ['asc', 'desc'] } } } },
+});
+const TABLE_TOOLS = [defineTool('tables_list'), defineTool('tables_describe'), QUERY_TOOL];
+
+const COLUMNS: Record<string, Record<string, string>> = {
+  products: { sku: 'text', name: 'text', category: 'text', unit_price: 'number', stock: 'number', reorder_level: 'number' },
+  orders: { id: 'number', customer: 'text', product_sku: 'text', quantity: 'number', ordered_on: 'date', status: 'text' },
+};
+
+function user(text: string): LanguageModelV4Message {
+  return { role: 'user', content: [{ type: 'text', text }] };
+}
+
+function answered(calls: readonly DemoToolCall[], toValue: (call: DemoToolCall) => unknown): LanguageModelV4Message[] {
+  return [
+    { role: 'assistant', content: calls.map((call) => ({ type: 'tool-call', ...call })) },
+    {
+      role: 'tool',
+      content: calls.map(({ toolCallId, toolName }, index) => ({
+        type: 'tool-result',
+        toolCallId,
+        toolName,
+        output: { type: 'text', value: JSON.stringify(toValue(calls[index] as DemoToolCall)) },
+      })),
+    },
+  ];
+}
+
+function answerTableTool(call: DemoToolCall, rows: readonly unknown[]): unknown {
+  if (call.toolName === 'tables_list') return { tables: Object.keys(COLUMNS).map((name) => ({ name })) };
+  if (call.toolName === 'tables_query') return { rows };
+  const { table } = call.input as { table: string };
+  return { columns: Object.entries(COLUMNS[table] ?? {}).map(([name, type]) => ({ name, type })) };
+}
+
+interface Told {
+  readonly text: string;
+  readonly query: unknown;
+  readonly called: readonly string[];
+}
+
+/** Lets the model go on until it speaks, as an agent does. */
+function ask(question: string, rows: readonly unknown[] = [], before: LanguageModelV4Message[] = []): Told {
+  const prompt = [...before, user(question)];
+  const called: DemoToolCall[] = [];
+  for (let step = 0; step < 6; step += 1) {
+    const turn = takeTurn({ prompt, tools: TABLE_TOOLS });
+    if ('text' in turn) {
+      return {
+        text: turn.text,
+        query: called.find((call) => call.toolName === 'tables_query')?.input,
+        called: called.map((call) => call.toolName),
+      };
+    }
+    called.push(...turn.calls);
+    prompt.push(...answered(turn.calls, (call) => answerTableTool(call, rows)));
+  }
+  throw new Error('the model never came to an answer');
+}
+
+describe('the demo model over tables', () => {
+  it('lists, describes, queries and answers from the rows', () => {
+    const rows = [
+      { name: 'Copper wire', sku: 'CW-1', stock: 3, reorder_level: 10 },
+      { name: 'Hex bolt', sku: 'HX-2', stock: 40, reorder_level: 200 },
+    ];
+    const told = ask('Which products are below their reorder level?', rows);
+    expect(told.called).toEqual(['tables_list', 'tables_describe', 'tables_describe', 'tables_query']);
+    expect(told.query).toEqual({
+      table: 'products',
+      columns: ['name', 'sku', 'reorder_level', 'stock'],
+      where: [{ column: 'stock', operator: '<', other_column: 'reorder_level' }],
+      limit: 50,
+    });
+    expect(told.text).toBe(
+      `2 products with stock below reorder level:\n- Copper wire: sku CW-1, stock 3, reorder level 10\n- Hex bolt: sku HX-2, stock 40, reorder level 200\n\n${DEMO_NOTE}`,
+    );
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['which products have a stock under 20?', { table: 'products', where: [{ column: 'stock', operator: '<', value: 20 }] }],
+    ['products whose stock is at most 1,500', { where: [{ column: 'stock', operator: '<=', value: 1500 }] }],
+    ['products that cost more than $9.50', { where: [{ column: 'unit_price', operator: '>', value: 9.5 }] }],
+    ['show orders after 2026-01-31', { table: 'orders', where: [{ column: 'ordered_on', operator: '>', value: '2026-01-31' }] }],
+    ['orders where status = "open"', { table: 'orders', where: [{ column: 'status', operator: '=', value: 'open' }] }],
+    ['how many orders are there?', { table: 'orders', aggregates: [{ function: 'count' }] }],
+    [
+      'how many products are below their reorder level',
+      { aggregates: [{ function: 'count' }], where: [{ column: 'stock', operator: '<', other_column: 'reorder_level' }] },
+    ],
+    ['what is the total quantity of orders?', { table: 'orders', aggregates: [{ function: 'sum', column: 'quantity' }] }],
+    ['average unit price of products per category', { aggregates: [{ function: 'avg', column: 'unit_price' }], group_by: ['category'] }],
+    ['list products ordered by stock descending', { order_by: [{ column: 'stock', direction: 'desc' }], limit: 50 }],
+    ['top 3 products by unit price', { order_by: [{ column: 'unit_price', direction: 'desc' }], limit: 3 }],
+    ['which product has the lowest stock', { order_by: [{ column: 'stock', direction: 'asc' }], limit: 1 }],
+    ['list all products', { table: 'products', columns: ['sku', 'name', 'category', 'unit_price', 'stock', 'reorder_level'] }],
+  ])('understands "%s"', (question, query) => {
+    expect(ask(question).query).toMatchObject(query);
+  });
+
+  it('spells operators as the schema of the tool does', () => {
+    const described = answered(
+      [
+        { toolCallId: 'a', toolName: 'tables_list', input: {} },
+        ...Object.keys(COLUMNS).map((table, index) => ({ toolCallId: `b${index}`, toolName: 'tables_describe', input: { table } })),
+      ],
+      (call) => answerTableTool(call, []),
+    );
+    const tool = defineTool('tables_query', {
+      where: { type: 'array', items: { anyOf: [{ type: 'object', properties: { operator: { enum: ['less_than', 'equals'] } } }] } },
+    });
+    const turn = takeTurn({ prompt: [user('products with stock below 5'), ...described], tools: [tool] });
+    expect('calls' in turn && turn.calls[0]?.input).toMatchObject({ where: [{ operator: 'less_than' }] });
+  });
+
+  it('does not look up again what the conversation already holds', () => {
+    const first = ask('how many orders are there?');
+    const history = [
+      user('how many orders?'),
+      ...answered([{ toolCallId: 'a', toolName: 'tables_list', input: {} }], (call) => answerTableTool(call, [])),
+    ];
+    expect(first.called).toContain('tables_list');
+    expect(ask('and how many products?', [], history).called).not.toContain('tables_list');
+  });
+
+  it.each([
+    ['no rows', 'products with stock below 1', [], 'No products with stock below 1 were found.'],
+    ['a count', 'how many orders?', [{ count: 12 }], '12 orders.'],
+    ['a sum', 'total quantity of orders', [{ sum_quantity: 33.333333 }], 'Over orders, sum quantity is 33.33.'],
+    ['groups', 'average stock of products per category', [{ category: 'Bolts', avg_stock: 2 }], 'Over products:\n- Bolts: avg stock 2'],
+  ])('puts %s into words', (_name, question, rows, text) => {
+    expect(ask(question, rows).text).toBe(`${text}\n\n${DEMO_NOTE}`);
+  });
+
+  it('says what it knows when nothing fits, and what failed when a tool failed', () => {
+    expect(ask('what is the weather on Mars').text).toContain('There are: products, orders');
+    const failure: LanguageModelV4Message[] = [
+      user('list all products'),
+      { role: 'assistant', content: [{ type: 'tool-call', toolCallId: 'a', toolName: 'tables_list', input: {} }] },
+      {
+        role: 'tool',
+        content: [
+          { type: 'tool-result', toolCallId: 'a', toolName: 'tables_list', output: { type: 'text', value: 'Error: no such tenant' } },
+        ],
+      },
+    ];
+    expect(takeTurn({ prompt: failure, tools: TABLE_TOOLS })).toEqual({ text: `I could not look that up: no such tenant\n\n${DEMO_NOTE}` });
+  });
+
+  it('answers its part of a question that several agents share', () => {
+    const brief = {
+      task: 'slice',
+      note: 'n',
+      part: 'how many orders are there?',
+      earlier_answers: [{ agent: 'Other', answer: 'forty two' }],
+    };
+    const told = ask(JSON.stringify(brief), [{ count: 2 }]);
+    expect(told.query).toMatchObject({ table: 'orders' });
+    expect(told.text).toContain('- Other: forty two');
+  });
+});
+
+describe('the demo model with tools of the client', () => {
+  const weather = defineTool(
+    'get_weather',
+    { city: { type: 'string' }, days: { type: 'integer' }, unit: { enum: ['celsius', 'fahrenheit'] } },
+    ['city'],
+  );
+  const prompt = [user('What is the weather in Paris for 3 days in celsius?')];
+
+  it('calls the one whose name the question shares, and answers from its result', () => {
+    const turn = takeTurn({ prompt, tools: [defineTool('send_mail'), weather] });
+    expect(turn).toEqual({
+      calls: [{ toolCallId: 'call_demo_0', toolName: 'get_weather', input: { city: 'Paris', days: 3, unit: 'celsius' } }],
+    });
+    const next = takeTurn({
+      prompt: [...prompt, ...answered('calls' in turn ? turn.calls : [], () => ({ degrees: 21 }))],
+      tools: [weather],
+    });
+    expect(next).toEqual({ text: `The tool "get weather" answered: {"degrees":21}\n\n${DEMO_NOTE}` });
+  });
+
+  it('goes on with the tables of the agent beside them', () => {
+    const turn = takeTurn({ prompt: [user('how many orders are there?')], tools: [weather, ...TABLE_TOOLS] });
+    expect(turn).toMatchObject({ calls: [{ toolName: 'tables_list' }] });
+  });
+
+  it.each<[LanguageModelV4CallOptions['toolChoice'], unknown]>([
+    [{ type: 'none' }, { text: expect.stringContaining(DEMO_NOTE) }],
+    [{ type: 'required' }, { calls: [expect.objectContaining({ toolName: 'get_weather' })] }],
+    [{ type: 'tool', toolName: 'get_weather' }, { calls: [expect.objectContaining({ input: { city: 'Hello there' } })] }],
+  ])('obeys the tool choice %j', (toolChoice, expected) => {
+    expect(takeTurn({ prompt: [user('Hello there')], tools: [weather], ...(toolChoice === undefined ? {} : { toolChoice }) })).toEqual(
+      expected,
+    );
+  });
+
+  it('gives no call id twice in a conversation', () => {
+    const first = takeTurn({ prompt, tools: [weather] });
+    const history = [...prompt, ...answered('calls' in first ? first.calls : [], () => 'sunny'), user('and the weather in Rome?')];
+    expect(takeTurn({ prompt: history, tools: [weather] })).toMatchObject({ calls: [{ toolCallId: 'call_demo_1' }] });
+  });
+});
+
+describe('the demo model as planner', () => {
+  const agents = [
+    {
+      id: 'tables',
+      name: 'Tables',
+      summary: 'Answers questions over the tables of the tenant: products, stock, reorder levels, orders, totals.',
+    },
+    {
+      id: 'conversational',
+      name: 'Conversation',
+      summary: 'Holds a general conversation: explains, drafts, writes and rewrites texts such as mails and notes.',
+    },
+  ];
+  function plan(question: string): { agent_id: string; task: string; depends_on: string[] }[] {
+    const turn = takeTurn({ prompt: [{ role: 'system', content: 'plan' }, user(toPlannerPrompt({ agents, question }))] });
+    return 'text' in turn ? JSON.parse(turn.text).slices : [];
+  }
+
+  it.each([
+    ['Which products are below their reorder level?', ['tables']],
+    ['hello', ['conversational']],
+    ['Write a mail to my landlord', ['conversational']],
+    ['How many products and orders do we have?', ['tables']],
+    ['Which products are below their reorder level? Then draft a mail about them to the supplier.', ['tables', 'conversational']],
+    ['Draft a friendly note, and also list the stock of all products', ['conversational', 'tables']],
+  ])('gives "%s" to %j', (question, expected) => {
+    expect(plan(question).map((slice) => slice.agent_id)).toEqual(expected);
+  });
+
+  it('lets a part wait for the one it builds on, and keeps a question of one part as it is', () => {
+    const slices = plan('Which products are below their reorder level? Then draft a mail about them.');
+    expect(slices.map((slice) => slice.depends_on)).toEqual([[], ['s1']]);
+    expect(slices[1]?.task).toBe('draft a mail about them.');
+    expect(plan('Draft a note, and also list the stock of all products').map((slice) => slice.depends_on)).toEqual([[], []]);
+    expect(plan('hello')[0]?.task).toBe('hello');
+  });
+});
+
+describe('the demo model', () => {
+  const options: LanguageModelV4CallOptions = { prompt: [user('Tell me a joke')] };
+
+  it('says what it is, and counts tokens', async () => {
+    const { content, usage } = await createDemoModel().doGenerate(options);
+    expect(content).toEqual([{ type: 'text', text: expect.stringContaining(DEMO_NOTE) }]);
+    expect(usage.inputTokens.total).toBeGreaterThan(0);
+    expect(usage.outputTokens.total).toBeGreaterThan(0);
+  });
+
+  it('streams the same words it generates, one at a time', async () => {
+    const { content } = await createDemoModel().doGenerate(options);
+    const { stream } = await createDemoModel().doStream(options);
+    const deltas: string[] = [];
+    for await (const part of stream) if (part.type === 'text-delta') deltas.push(part.delta);
+    expect([{ type: 'text', text: deltas.join('') }]).toEqual(content);
+    expect(deltas.length).toBeGreaterThan(10);
+  });
+
+  it('fits its answer into the shape that a client asks for', () => {
+    const schema = {
+      type: 'object',
+      properties: { title: { type: 'string' }, score: { type: 'number' }, kind: { enum: ['a', 'b'] } },
+      required: ['title', 'score', 'kind'],
+    } as const;
+    const turn = takeTurn({ ...options, responseFormat: { type: 'json', schema: schema as never } });
+    expect('text' in turn && JSON.parse(turn.text)).toEqual({ title: expect.stringContaining(DEMO_NOTE), score: 0, kind: 'a' });
+  });
+});
