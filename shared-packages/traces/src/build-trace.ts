@@ -35,7 +35,7 @@ export function buildTrace(traceId: string, lines: readonly LogLine[]): Trace {
     traceId,
     startedAt: new Date(originMs).toISOString(),
     durationMs: Math.max(0, ...[...walkSpans(roots)].map(({ span }) => span.startMs + span.durationMs)),
-    services: [...new Set(own.map((line) => line.service))],
+    services: [...new Set([...[...walkSpans(roots)].map(({ span }) => span.service), ...events.map((event) => event.service)])],
     tenantId: firstOf(own, 'tenant_id'),
     sessionId: firstOf(own, 'chat_source_session_id'),
     senderId: firstOf(own, 'sender_id'),

@@ -16,6 +16,11 @@ export interface TraceSource {
 
 const CompletionId = /^chatcmpl-[A-Za-z0-9]{1,64}$/;
 
+/** Whether a text can be looked up at all. */
+export function isTraceLookupId(text: string): boolean {
+  return TraceId.safeParse(text).success || RunId.safeParse(text).success || CompletionId.test(text);
+}
+
 /**
  * The trace of a trace id, a run id (`run_…`) or a completion id (`chatcmpl-…`); `undefined` when the store has no line of it.
  *
@@ -30,7 +35,7 @@ export async function loadTrace(source: TraceSource, id: string): Promise<Trace 
 
 async function toTraceId(source: TraceSource, id: string): Promise<string | undefined> {
   if (TraceId.safeParse(id).success) return id;
-  if (!RunId.safeParse(id).success && !CompletionId.test(id)) {
+  if (!isTraceLookupId(id)) {
     throw new RubotError(
       'invalid_request',
       'That is no id of a trace (32 lower-case hex digits), of a run (run_…) or of a completion (chatcmpl-…).',

@@ -18,7 +18,7 @@ export interface SplitLines {
 export function splitLines(lines: readonly LogLine[]): SplitLines {
   const picked = pickSpanLines(lines);
   return {
-    spanLines: [...picked.values()].sort((left, right) => toStartMs(left) - toStartMs(right)),
+    spanLines: [...picked.values()].sort(compareSpans),
     events: pickEvents(lines, picked),
   };
 }
@@ -26,6 +26,12 @@ export function splitLines(lines: readonly LogLine[]): SplitLines {
 /** Unix milliseconds on the clock of the host that wrote the line. */
 export function toStartMs(line: SpanLine): number {
   return Date.parse(line.timestamp) - line.duration_ms;
+}
+
+/** To the millisecond many spans begin together, and no store promises an order; the id makes every store show the same. */
+function compareSpans(left: SpanLine, right: SpanLine): number {
+  const byTime = toStartMs(left) - toStartMs(right) || Date.parse(left.timestamp) - Date.parse(right.timestamp);
+  return byTime !== 0 ? byTime : left.span_id.localeCompare(right.span_id);
 }
 
 /** Of several lines with a duration under one span id, the one that names its kind is the end of the span. */

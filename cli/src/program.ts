@@ -1,0 +1,42 @@
+import { EnvironmentError } from '@rubot/config/parse-env';
+import { RubotError } from '@rubot/errors';
+import { Command, CommanderError } from 'commander';
+import { addSmokeCommand } from './commands/smoke.ts';
+import { addTraceCommand } from './commands/trace.ts';
+import type { CliContext } from './context.ts';
+
+const FAILED = 1;
+const MISUSED = 2;
+
+export function createProgram(context: CliContext): Command {
+  const program = new Command('rubot')
+    .description('Tools for a running rubot, on this machine or deployed')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      getOutHelpWidth: () => context.stdout.columns ?? 80,
+      getErrHelpWidth: () => context.stderr.columns ?? 80,
+    });
+  addTraceCommand(program, context);
+  addSmokeCommand(program, context);
+  return program;
+}
+
+/** Runs one command. @returns the exit status: 0 done, 1 failed, 2 called in a way that does not exist */
+export async function runCli(parameters: readonly string[], context: CliContext): Promise<number> {
+  try {
+    await createProgram(context).parseAsync(parameters, { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    // commander has told the user already, and calls its help an error.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : MISUSED;
+    context.stderr.write(`rubot: ${explain(thrown)}\n`);
+    return FAILED;
+  }
+}
+
+function explain(thrown: unknown): string {
+  if (RubotError.is(thrown) || thrown instanceof EnvironmentError) return thrown.message;
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}
