@@ -1,5 +1,5 @@
 import { createNodeFetch } from '@rubot/http/node/fetch';
-import { createLogger, type Logger } from '@rubot/logging';
+import { createLogger, type Logger, type LogSink } from '@rubot/logging';
 import { createPinoSink } from '@rubot/logging/pino-sink';
 import { createModel } from '@rubot/models/create-model';
 import { createAgentDirectory } from './agents/directory.ts';
@@ -7,8 +7,10 @@ import type { OrchestratorConfig } from './env.ts';
 import { ORCHESTRATOR_EVENTS } from './events.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createAiPlanner } from './planning/ai-planner.ts';
+import type { PlannerModel } from './planning/planner-model.ts';
 import type { ExecuteRunDeps } from './runs/execute-run.ts';
 import { createMemoryRunStore } from './runs/memory-run-store.ts';
+import type { RunStore } from './runs/run-store.ts';
 
 export interface OrchestratorDeps extends ExecuteRunDeps {
   readonly config: OrchestratorConfig;
@@ -22,14 +24,23 @@ export interface BuiltDeps extends OrchestratorDeps {
   close(): Promise<void>;
 }
 
+/** What a test puts in place of the world. */
+export interface DepsOverrides {
+  readonly sink?: LogSink;
+  readonly plannerModel?: PlannerModel;
+  readonly runs?: RunStore;
+  readonly now?: () => number;
+}
+
 const MAX_CONNECTIONS_PER_REPLICA = 256;
 
-export function buildDeps(config: OrchestratorConfig): BuiltDeps {
+export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides = {}): BuiltDeps {
   const { agents, secrets } = config;
-  const logger = createLogger({ source: config.logSource, events: ORCHESTRATOR_EVENTS, sink: createPinoSink() });
+  const logger = createLogger({ source: config.logSource, events: ORCHESTRATOR_EVENTS, sink: overrides.sink ?? createPinoSink() });
   const network = createNodeFetch({ connectTimeoutMs: agents.connectTimeoutMs, maxConnectionsPerOrigin: MAX_CONNECTIONS_PER_REPLICA });
   const client = { fetch: network.fetch, apiKey: secrets.orchestratorApiKey };
-  const directory = createAgentDirectory({ ...agents, ...client, logger });
+  const now = overrides.now === undefined ? {} : { now: overrides.now };
+  const directory = createAgentDirectory({ ...agents, ...client, ...now, logger });
   const model = createModel({ specifier: config.planner.specifier, access: secrets.models, fetch: network.fetch });
   if (model.isDemo) logger.log('model.demo');
   return {
@@ -37,9 +48,9 @@ export function buildDeps(config: OrchestratorConfig): BuiltDeps {
     logger,
     directory,
     client,
-    plannerModel: createAiPlanner(model),
+    plannerModel: overrides.plannerModel ?? createAiPlanner(model),
     plannerTimeoutMs: config.planner.timeoutMs,
-    runs: createMemoryRunStore(),
+    runs: overrides.runs ?? createMemoryRunStore(),
     lifecycle: createLifecycle(),
     startedAtMs: Date.now(),
     async close() {

@@ -44,6 +44,6 @@ export function createAgentDirectory(options: AgentDirectoryOptions): AgentDirec
     ...options.capabilities,
     ...(now === undefined ? {} : { now }),
   });
-  const health = createHealthMonitor({ agents: agents.values(), fetch, ...options.health, onPassed: capabilities.fillGap });
+  const health = createHealthMonitor({ agents: [...agents.values()], fetch, ...options.health, onPassed: capabilities.fillGap });
   return { agents, capabilities, health };
 }

@@ -12,7 +12,7 @@ export interface HealthMonitor {
 }
 
 export interface HealthMonitorOptions {
-  readonly agents: Iterable<Agent>;
+  readonly agents: readonly Agent[];
   readonly fetch: FetchLike;
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -47,7 +47,7 @@ export function createHealthMonitor({ agents, fetch, intervalMs, timeoutMs, onPa
   }
 
   async function checkAll(): Promise<void> {
-    await Promise.all([...agents].flatMap((agent) => agent.replicas.map((replica) => check(agent, replica))));
+    await Promise.all(agents.flatMap((agent) => agent.replicas.map((replica) => check(agent, replica))));
   }
 
   return {

@@ -34,7 +34,7 @@ function createMessage(): { add(part: AnswerPart): void; finish(): Message } {
         for (const call of delta.tool_calls ?? []) toolCalls.set(call.index, extendCall(toolCalls.get(call.index), call));
         // Beside content and refusal, models stream fields of their own, such as their reasoning.
         for (const [name, value] of Object.entries(delta)) {
-          if (name !== 'role' && typeof value === 'string') texts.set(name, (texts.get(name) ?? '') + value);
+          if (name !== 'role' && typeof value === 'string' && value !== '') texts.set(name, (texts.get(name) ?? '') + value);
         }
       }
     },

@@ -12,9 +12,11 @@ import type { SliceOutcome } from './slice.ts';
 export async function* mergeSlices(running: readonly RunningSlice[]): AsyncGenerator<AnswerPart, readonly SliceOutcome[], undefined> {
   const outcomes: SliceOutcome[] = [];
   const isAlone = running.length === 1;
+  let hasSpoken = false;
   try {
     for (const { slice, parts, outcome } of running) {
-      yield* isAlone ? parts : underHeading(slice.agentName, parts, outcomes.length === 0);
+      if (isAlone) yield* parts;
+      else hasSpoken = (yield* underHeading(slice.agentName, parts, hasSpoken)) || hasSpoken;
       outcomes.push(await outcome);
     }
   } finally {
@@ -27,15 +29,16 @@ export async function* mergeSlices(running: readonly RunningSlice[]): AsyncGener
   return outcomes;
 }
 
-/** The heading comes with the first words: an agent that fails before it has said any leaves none. */
-async function* underHeading(name: string, parts: AsyncIterable<AnswerPart>, isFirst: boolean): AsyncGenerator<AnswerPart> {
+/** The heading comes with the first words: an agent that fails before it has said any leaves none. Returns whether it said any. */
+async function* underHeading(name: string, parts: AsyncIterable<AnswerPart>, hasPredecessor: boolean): AsyncGenerator<AnswerPart, boolean> {
   let hasHeading = false;
   for await (const part of parts) {
     if (!saysSomething(part)) continue;
-    if (!hasHeading) yield toTextPart(`${isFirst ? '' : '\n\n'}### ${name}\n\n`);
+    if (!hasHeading) yield toTextPart(`${hasPredecessor ? '\n\n' : ''}### ${name}\n\n`);
     hasHeading = true;
     yield part;
   }
+  return hasHeading;
 }
 
 function describeFailures(failed: readonly SliceOutcome[]): string {

@@ -1,0 +1,304 @@
+import { createServer } from 'node:net';
+import { HEADERS } from '@rubot/contracts/headers';
+import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ask, contentOf, gatewayHeaders, type Orchestrator, planOf, readCompletion, readError, startOrchestrator } from './_harness.ts';
+
+let tables: FakeAgent;
+let chat: FakeAgent;
+
+beforeEach(async () => {
+  tables = await startFakeAgent({ id: 'tables', name: 'Tables', summary: 'Inventory.' });
+  chat = await startFakeAgent({ id: 'chat', name: 'Chat', summary: 'Talk.' });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await Promise.all([tables.close(), chat.close()]);
+});
+
+const anyRun = { headers: { [HEADERS.runId]: undefined } };
+
+/** A port on which nothing listens, so that a connection to it is refused. */
+async function findFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function complete(orchestrator: Orchestrator, text = 'hi', fields: Record<string, unknown> = {}): Promise<Response> {
+  return orchestrator.complete(ask(text, fields), anyRun);
+}
+
+async function readModels(
+  orchestrator: Orchestrator,
+  headers: Record<string, string> = {},
+): Promise<{ id: string; name: string; description: string }[]> {
+  const response = await fetch(`${orchestrator.url}/v1/models`, { headers: { ...gatewayHeaders(), ...headers } });
+  expect(response.status).toBe(200);
+  return ((await response.json()) as { data: { id: string; name: string; description: string }[] }).data;
+}
+
+describe('which agents a tenant may use', () => {
+  it('is all, some, or none; no header means none', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables, chat] });
+    expect((await readModels(orchestrator)).map(({ id }) => id)).toEqual(['rubot', 'rubot/tables', 'rubot/chat']);
+    expect((await readModels(orchestrator, { [HEADERS.allowedAgents]: 'chat' })).map(({ id }) => id)).toEqual(['rubot', 'rubot/chat']);
+    expect(await readModels(orchestrator, { [HEADERS.allowedAgents]: '' })).toEqual([]);
+    for (const value of ['', 'payroll', undefined]) {
+      const response = await orchestrator.complete(ask('hi'), { headers: { [HEADERS.allowedAgents]: value } });
+      expect(await readError(response)).toMatchObject({ status: 403, code: 'forbidden' });
+    }
+    expect(tables.completions).toHaveLength(0);
+  });
+
+  it('hides every other model, and lists what there is', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables, chat] });
+    for (const model of ['rubot/tables', 'rubot/payroll', 'rubot/', 'gpt-5']) {
+      const response = await orchestrator.complete(ask('hi', { model }), { headers: { [HEADERS.allowedAgents]: 'chat' } });
+      const error = await readError(response);
+      expect(error).toMatchObject({ status: 404, code: 'model_not_found', param: 'model' });
+      expect(error.message).toContain('Choose one of: rubot, rubot/chat.');
+    }
+  });
+
+  it('describes models in the agents’ own words', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    expect(await readModels(orchestrator)).toMatchObject([
+      { id: 'rubot' },
+      { id: 'rubot/tables', name: 'Tables', description: 'Inventory.' },
+    ]);
+  });
+});
+
+describe('capabilities', () => {
+  it('are read once for many requests at once, and again only when they have aged', async () => {
+    let nowMs = Date.now();
+    const planner = planOf({ id: 's1', agent: 'chat' });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner, now: () => nowMs });
+    await Promise.all(Array.from({ length: 10 }, async () => readCompletion(await complete(orchestrator))));
+    expect(tables.counts.get('/v1/capabilities')).toBe(1);
+    tables.onCapabilities({ status: 200, body: { schema_version: '1', source_id: 'tables', name: 'Ledgers', summary: 'New.', tools: [] } });
+    nowMs += 299_999;
+    await complete(orchestrator);
+    expect(tables.counts.get('/v1/capabilities')).toBe(1);
+    nowMs += 2;
+    // The stale answer serves while the new one is on its way.
+    expect((await readModels(orchestrator))[1]?.name).toBe('Tables');
+    await vi.waitFor(async () => expect((await readModels(orchestrator))[1]?.name).toBe('Ledgers'));
+    expect(tables.counts.get('/v1/capabilities')).toBe(2);
+  });
+
+  it('outlive an agent that cannot be reached for a while, which stays what it was', async () => {
+    let nowMs = Date.now();
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], now: () => nowMs, env: { CAPABILITIES_TIMEOUT_MS: '50' } });
+    await readModels(orchestrator);
+    tables.onCapabilities('hang');
+    nowMs += 300_001;
+    await readModels(orchestrator);
+    await vi.waitFor(() => expect(orchestrator.linesOf('capabilities.refreshed').some((line) => line.error !== undefined)).toBe(true));
+    expect((await readModels(orchestrator)).map(({ id }) => id)).toContain('rubot/tables');
+  });
+
+  it('of another agent than was registered are refused, and the agent is not chosen by them', async () => {
+    tables.onCapabilities({ status: 200, body: { schema_version: '1', source_id: 'chat', name: 'X', summary: 'x', tools: [] } });
+    const planner = planOf({ id: 's1', agent: 'tables' });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner });
+    expect((await readModels(orchestrator)).map(({ id }) => id)).toEqual(['rubot', 'rubot/chat']);
+    expect(contentOf(await readCompletion(await complete(orchestrator)))).toBe('answer of chat');
+    expect(planner.questions).toHaveLength(0);
+    expect(orchestrator.linesOf('capabilities.refreshed').find((line) => line.error !== undefined)).toMatchObject({
+      error: { code: 'misconfigured' },
+      extra: { agent_id: 'tables' },
+    });
+  });
+
+  it('carry the agents’ key', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    await readModels(orchestrator);
+    expect(orchestrator.linesOf('upstream.completed')[0]?.extra).toMatchObject({
+      peer: 'rubot-agent-tables',
+      span_name: 'GET /v1/capabilities',
+    });
+  });
+});
+
+describe('a dead agent', () => {
+  it('costs one attempt, not one a request, until the negative answer has aged', async () => {
+    let nowMs = Date.now();
+    tables.onCapabilities('hang');
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], now: () => nowMs, env: { CAPABILITIES_TIMEOUT_MS: '50' } });
+    for (let index = 0; index < 20; index += 1) {
+      expect(contentOf(await readCompletion(await complete(orchestrator)))).toBe('answer of chat');
+    }
+    expect(tables.counts.get('/v1/capabilities')).toBe(1);
+    nowMs += 10_001;
+    // Even then nobody waits: this one is served without it, and the question goes out behind it.
+    await Promise.all([complete(orchestrator), complete(orchestrator)]);
+    await vi.waitFor(() => expect(tables.counts.get('/v1/capabilities')).toBe(2));
+    expect(tables.connectionCount()).toBeLessThanOrEqual(2);
+  });
+
+  it('that answers again is back after the next health check', async () => {
+    const now = Date.now();
+    tables.onCapabilities({ status: 500, body: 'broken' });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], now: () => now });
+    expect((await readModels(orchestrator)).map(({ id }) => id)).toEqual(['rubot', 'rubot/chat']);
+    tables.onCapabilities({
+      status: 200,
+      body: { schema_version: '1', source_id: 'tables', name: 'Tables', summary: 'Inventory.', tools: [] },
+    });
+    await orchestrator.deps.directory.health.checkAll();
+    await vi.waitFor(async () => expect((await readModels(orchestrator)).map(({ id }) => id)).toContain('rubot/tables'));
+  });
+
+  it('is a 503 with a time to wait when it is the only one', async () => {
+    const port = await findFreePort();
+    const orchestrator = await startOrchestrator({ agents: { tables: [`http://127.0.0.1:${port}`] } });
+    const response = await complete(orchestrator);
+    expect(response.headers.get('retry-after-ms')).not.toBeNull();
+    expect(response.headers.get('x-should-retry')).toBe('true');
+    expect(await readError(response)).toMatchObject({ status: 503, code: 'unavailable' });
+    expect(await readModels(orchestrator)).toEqual([]);
+  });
+});
+
+describe('replicas', () => {
+  it('take turns', async () => {
+    const twin = await startFakeAgent({ id: 'tables' });
+    const orchestrator = await startOrchestrator({ agents: { tables: [tables.origin, twin.origin] } });
+    for (let index = 0; index < 6; index += 1) await readCompletion(await complete(orchestrator));
+    expect([tables.completions.length, twin.completions.length]).toEqual([3, 3]);
+    await twin.close();
+  });
+
+  it('stand in for each other where a connection is refused, or a replica is draining', async () => {
+    const port = await findFreePort();
+    const draining = await startFakeAgent({ id: 'tables' });
+    const body = JSON.stringify({ error: { message: 'draining', type: 'server_error', param: null, code: 'unavailable' } });
+    draining.onCompletion((exchange) => exchange.refuse(503, body, { 'x-should-retry': 'true' }));
+    const orchestrator = await startOrchestrator({ agents: { tables: [`http://127.0.0.1:${port}`, draining.origin, tables.origin] } });
+    for (let index = 0; index < 6; index += 1) {
+      expect(contentOf(await readCompletion(await complete(orchestrator)))).toBe('answer of tables');
+    }
+    expect(tables.completions).toHaveLength(6);
+    await draining.close();
+  });
+
+  it('keep their connections: twenty answers need one', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    for (let index = 0; index < 20; index += 1) await readCompletion(await complete(orchestrator));
+    expect(tables.connectionCount()).toBe(1);
+  });
+});
+
+describe('health checks', () => {
+  it('put a replica out after three failures and back after one success', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables], env: { HEALTH_TIMEOUT_MS: '50' } });
+    const { health } = orchestrator.deps.directory;
+    await health.checkAll();
+    tables.setReadiness(503);
+    await health.checkAll();
+    tables.setReadiness('hang');
+    await health.checkAll();
+    expect((await complete(orchestrator)).status).toBe(200);
+    await health.checkAll();
+    expect(orchestrator.linesOf('agent.ejected')[0]?.extra).toEqual({ agent_id: 'tables', replica: tables.origin });
+    expect(await readError(await complete(orchestrator))).toMatchObject({ status: 503, code: 'unavailable' });
+    expect(await readError(await complete(orchestrator, 'hi', { model: 'rubot/tables' }))).toMatchObject({ status: 503 });
+    expect(tables.completions).toHaveLength(1);
+    tables.setReadiness(200);
+    await health.checkAll();
+    expect(orchestrator.linesOf('agent.restored')).toHaveLength(1);
+    expect((await complete(orchestrator)).status).toBe(200);
+  });
+
+  it('decide who may be planned for', async () => {
+    const planner = planOf({ id: 's1', agent: 'tables' });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner });
+    await readModels(orchestrator);
+    tables.setReadiness(500);
+    for (let round = 0; round < 3; round += 1) await orchestrator.deps.directory.health.checkAll();
+    expect(contentOf(await readCompletion(await complete(orchestrator)))).toBe('answer of chat');
+    expect(planner.questions).toHaveLength(0);
+    expect((await readModels(orchestrator)).map(({ id }) => id)).toEqual(['rubot', 'rubot/chat']);
+  });
+
+  it('run by themselves at the interval, and stop', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables], env: { HEALTH_INTERVAL_MS: '20', HEALTH_TIMEOUT_MS: '10' } });
+    const { health } = orchestrator.deps.directory;
+    health.start();
+    await vi.waitFor(() => expect(tables.counts.get('/readyz')).toBeGreaterThan(3));
+    health.stop();
+    const count = tables.counts.get('/readyz') ?? 0;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(tables.counts.get('/readyz')).toBeLessThanOrEqual(count + 1);
+  });
+
+  it('decide readiness, together with the lifecycle', async () => {
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    const readiness = async () => {
+      const response = await fetch(`${orchestrator.url}/readyz`);
+      return [response.status, await response.json()];
+    };
+    expect(await readiness()).toEqual([503, { status: 'not_ready', checks: { agents: 'unavailable', lifecycle: 'ok' } }]);
+    await orchestrator.deps.directory.health.checkAll();
+    expect(await readiness()).toEqual([200, { status: 'ready', checks: { agents: 'ok', lifecycle: 'ok' } }]);
+    orchestrator.deps.lifecycle.drain();
+    expect(await readiness()).toEqual([503, { status: 'not_ready', checks: { agents: 'ok', lifecycle: 'draining' } }]);
+    expect((await fetch(`${orchestrator.url}/healthz`)).status).toBe(200);
+    expect(await (await fetch(orchestrator.url)).text()).toBe('ok');
+  });
+});
+
+describe('the breaker of a replica', () => {
+  it('opens after five failures in a row, lets one probe through after its pause, and closes when that succeeds', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    tables.onCompletion((exchange) => exchange.refuse(500, 'broken'));
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    for (let index = 0; index < 5; index += 1) expect((await complete(orchestrator)).status).toBe(502);
+    expect(orchestrator.linesOf('breaker.opened')).toHaveLength(1);
+    expect(await readError(await complete(orchestrator))).toMatchObject({ status: 503, code: 'unavailable' });
+    expect(tables.completions).toHaveLength(5);
+
+    vi.setSystemTime(Date.now() + 10_001);
+    tables.onCompletion(() => {});
+    const probe = complete(orchestrator);
+    const exchange = await Promise.resolve(tables.completions[5] ?? vi.waitFor(() => expectCompletion(tables, 5)));
+    // While the probe is out nobody else is let through, and nobody is made to wait for it.
+    expect((await complete(orchestrator)).status).toBe(503);
+    expect(tables.completions).toHaveLength(6);
+    exchange.answer({ text: 'back' });
+    expect(contentOf(await readCompletion(await probe))).toBe('back');
+    expect(orchestrator.linesOf('breaker.closed')).toHaveLength(1);
+    tables.onCompletion((next) => next.answer({ text: 'ok' }));
+    expect((await complete(orchestrator)).status).toBe(200);
+  });
+
+  it('takes no offence at a request that was refused, or that its client gave up', async () => {
+    tables.onCompletion((exchange) =>
+      exchange.refuse(400, JSON.stringify({ error: { message: 'no', type: 'invalid_request_error', code: 'invalid_request' } })),
+    );
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    for (let index = 0; index < 8; index += 1) expect((await complete(orchestrator)).status).toBe(400);
+    expect(orchestrator.linesOf('breaker.opened')).toHaveLength(0);
+  });
+
+  it('of one leaves the other replicas in service', async () => {
+    const twin = await startFakeAgent({ id: 'tables' });
+    tables.onCompletion((exchange) => exchange.refuse(500, 'broken'));
+    const orchestrator = await startOrchestrator({ agents: { tables: [tables.origin, twin.origin] } });
+    for (let index = 0; index < 10; index += 1) await complete(orchestrator);
+    expect(orchestrator.linesOf('breaker.opened')).toHaveLength(1);
+    for (let index = 0; index < 5; index += 1) expect((await complete(orchestrator)).status).toBe(200);
+    expect(tables.completions).toHaveLength(5);
+    await twin.close();
+  });
+});
+
+function expectCompletion(agent: FakeAgent, index: number): FakeAgent['completions'][number] {
+  const exchange = agent.completions[index];
+  if (exchange === undefined) throw new Error(`completion ${index} has not come yet`);
+  return exchange;
+}
