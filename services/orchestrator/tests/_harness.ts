@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { ChatCompletion, ChatCompletionChunk } from '@rubot/contracts/chat-response';
 import { HEADERS } from '@rubot/contracts/headers';
@@ -195,4 +195,13 @@ export function plannerWith(
     return answer(question, signal);
   };
   return Object.assign(model, { questions });
+}
+
+/** A port on which nothing listens, so that a connection to it is refused. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }

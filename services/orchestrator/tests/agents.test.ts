@@ -1,8 +1,17 @@
-import { createServer } from 'node:net';
 import { HEADERS } from '@rubot/contracts/headers';
 import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ask, contentOf, gatewayHeaders, type Orchestrator, planOf, readCompletion, readError, startOrchestrator } from './_harness.ts';
+import {
+  ask,
+  contentOf,
+  findFreePort,
+  gatewayHeaders,
+  type Orchestrator,
+  planOf,
+  readCompletion,
+  readError,
+  startOrchestrator,
+} from './_harness.ts';
 
 let tables: FakeAgent;
 let chat: FakeAgent;
@@ -17,15 +26,6 @@ afterEach(async () => {
 });
 
 const anyRun = { headers: { [HEADERS.runId]: undefined } };
-
-/** A port on which nothing listens, so that a connection to it is refused. */
-async function findFreePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function complete(orchestrator: Orchestrator, text = 'hi', fields: Record<string, unknown> = {}): Promise<Response> {
   return orchestrator.complete(ask(text, fields), anyRun);
@@ -265,7 +265,7 @@ describe('the breaker of a replica', () => {
     vi.setSystemTime(Date.now() + 10_001);
     tables.onCompletion(() => {});
     const probe = complete(orchestrator);
-    const exchange = await Promise.resolve(tables.completions[5] ?? vi.waitFor(() => expectCompletion(tables, 5)));
+    const exchange = await vi.waitFor(() => expectCompletion(tables, 5));
     // While the probe is out nobody else is let through, and nobody is made to wait for it.
     expect((await complete(orchestrator)).status).toBe(503);
     expect(tables.completions).toHaveLength(6);

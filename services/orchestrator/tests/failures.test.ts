@@ -95,6 +95,28 @@ describe('an agent that fails before its first word', () => {
   });
 });
 
+describe('whether a client should repeat a request that failed', () => {
+  const overloaded = error('unavailable');
+
+  it('is yes while nothing has been done, and no once an agent has begun', async () => {
+    tables.onCompletion((exchange) => exchange.refuse(503, overloaded, { 'x-should-retry': 'true' }));
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    const refused = await orchestrator.complete(ask('hi'));
+    expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([503, 'true']);
+    tables.onCompletion((exchange) => exchange.sendRaw(`data: ${overloaded}\n\n`));
+    const broken = await orchestrator.complete(ask('hi'), { headers: { [HEADERS.runId]: undefined } });
+    expect([broken.status, broken.headers.get('x-should-retry')]).toEqual([503, 'false']);
+  });
+
+  it('is no where a planner has been paid, or another agent may have acted', async () => {
+    tables.onCompletion((exchange) => exchange.refuse(503, overloaded, { 'x-should-retry': 'true' }));
+    chat.onCompletion(die);
+    const orchestrator = await startPair();
+    const response = await orchestrator.complete(ask('hi'));
+    expect([response.status, response.headers.get('x-should-retry')]).toEqual([503, 'false']);
+  });
+});
+
 describe('an agent that hangs', () => {
   it('is ended by the deadline, before headers and after the first word', async () => {
     tables.onCompletion(() => {});

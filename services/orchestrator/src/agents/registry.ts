@@ -70,6 +70,7 @@ function parseJson(text: string): unknown {
 
 /** JSON.parse keeps the last of two equal keys and says nothing; a string that a colon follows is a key. */
 function findRepeatedKeys(text: string): readonly string[] {
-  const keys = [...text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?/g)].filter((match) => match[2] !== undefined).map((match) => match[1]);
-  return [...new Set(keys.filter((key, index) => keys.indexOf(key) !== index))].map((key) => String(JSON.parse(key ?? '""')));
+  const tokens = [...text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?/g)];
+  const keys = tokens.filter(([, , colon]) => colon !== undefined).map(([, key = '""']) => String(JSON.parse(key)));
+  return [...new Set(keys.filter((key, index) => keys.indexOf(key) !== index))];
 }

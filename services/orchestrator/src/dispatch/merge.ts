@@ -1,4 +1,3 @@
-import type { RubotError } from '@rubot/errors';
 import { type AnswerPart, saysSomething, toTextPart } from './answer.ts';
 import type { RunningSlice } from './dispatch.ts';
 import type { SliceOutcome } from './slice.ts';
@@ -6,8 +5,6 @@ import type { SliceOutcome } from './slice.ts';
 /**
  * One answer out of all slices, in the order of the plan: the first that has not ended is passed on as it comes, later
  * ones wait in their buffers. The order holds dependencies first, so what is passed on never waits for what waits behind it.
- *
- * @throws RubotError the first slice's own when no slice completed
  */
 export async function* mergeSlices(running: readonly RunningSlice[]): AsyncGenerator<AnswerPart, readonly SliceOutcome[], undefined> {
   const outcomes: SliceOutcome[] = [];
@@ -24,8 +21,7 @@ export async function* mergeSlices(running: readonly RunningSlice[]): AsyncGener
     void Promise.allSettled(running.map(({ parts }) => parts.cancel()));
   }
   const failed = outcomes.filter(({ status }) => status !== 'completed');
-  if (failed.length === outcomes.length) throw firstError(failed);
-  if (failed.length > 0) yield toTextPart(describeFailures(failed));
+  if (failed.length > 0 && failed.length < outcomes.length) yield toTextPart(describeFailures(failed));
   return outcomes;
 }
 
@@ -44,10 +40,4 @@ async function* underHeading(name: string, parts: AsyncIterable<AnswerPart>, has
 function describeFailures(failed: readonly SliceOutcome[]): string {
   const lines = failed.map(({ slice, error }) => `- ${slice.agentName}: ${error?.message ?? 'It did not answer.'}`);
   return `\n\n---\n\nThis answer is incomplete. Missing:\n\n${lines.join('\n')}\n`;
-}
-
-function firstError(failed: readonly SliceOutcome[]): RubotError {
-  const error = failed.find(({ status }) => status === 'failed')?.error;
-  if (error === undefined) throw new TypeError('no slice completed, and none failed');
-  return error;
 }

@@ -9,6 +9,7 @@ import type { RunStore } from '../runs/run-store.ts';
 import { readAgentStream } from './agent-stream.ts';
 import { type AnswerPart, saysSomething } from './answer.ts';
 import { type AgentClientOptions, callAgent } from './call-agent.ts';
+import { toFinalError } from './final-error.ts';
 
 export type SliceStatus = 'completed' | 'failed' | 'skipped';
 
@@ -92,7 +93,8 @@ async function* relayAgent(
   } catch (thrown) {
     const reason = toReason(thrown, run.deadline);
     answer.span.end({ error: reason });
-    throw reason;
+    // The agent had begun: its model was asked, and its tools may have done something.
+    throw toFinalError(RubotError.from(reason));
   }
 }
 
@@ -116,7 +118,7 @@ function createAccount(): Account {
       totalUsage = chunk.usage ?? totalUsage;
       const [choice] = chunk.choices;
       if (choice === undefined) return undefined;
-      if (text.length < MAX_TEXT_CHARACTERS) text += choice.delta.content ?? '';
+      if (text.length <= MAX_TEXT_CHARACTERS) text += choice.delta.content ?? '';
       if (choice.finish_reason === null || choice.finish_reason === undefined) return chunk;
       finishReason = choice.finish_reason;
       // Held back until the whole stream is known to be sound: a finish reason is a promise.
@@ -131,6 +133,10 @@ function createAccount(): Account {
       throw new RubotError('stream_interrupted', `${peer} stopped without saying why. What has arrived may be a piece; ask again.`);
     },
     // A broken stream has no total, but the steps it finished were paid for.
-    total: () => ({ finishReason, usage: totalUsage ?? stepUsage, text }),
+    total: () => ({ finishReason, usage: totalUsage ?? stepUsage, text: shorten(text) }),
   };
+}
+
+function shorten(text: string): string {
+  return text.length <= MAX_TEXT_CHARACTERS ? text : `${text.slice(0, MAX_TEXT_CHARACTERS)} […]`;
 }

@@ -1,0 +1,98 @@
+import { NO_USAGE } from '@rubot/contracts/chat-response';
+import { createDeadline } from '@rubot/http/deadline';
+import type { FetchLike } from '@rubot/http/upstream';
+import { createLogger } from '@rubot/logging';
+import { startSpan } from '@rubot/logging/span';
+import { describe, expect, it, vi } from 'vitest';
+import type { Agent } from '../agents/agent.ts';
+import { ORCHESTRATOR_EVENTS } from '../events.ts';
+import type { PlannedSlice } from '../planning/plan.ts';
+import { createMemoryRunStore } from '../runs/memory-run-store.ts';
+import type { Run } from '../runs/run.ts';
+import { dispatch } from './dispatch.ts';
+import { mergeSlices } from './merge.ts';
+
+const source = { service: 'test', environment: 'test', deploymentHash: 'test', level: 'error' } as const;
+const logger = createLogger({ source, events: ORCHESTRATOR_EVENTS, sink: () => {} });
+const frame = `data: ${JSON.stringify({
+  id: 'c',
+  object: 'chat.completion.chunk',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, delta: { content: 'x'.repeat(1_000) }, finish_reason: null }],
+})}\n\n`;
+
+/** An agent that says a thousand characters whenever it is read from, and never ends by itself. */
+function createEndlessAgent(): { readonly fetch: FetchLike; readonly pulled: () => number } {
+  let pulled = 0;
+  const fetch: FetchLike = (_, { signal }) => {
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => signal.addEventListener('abort', () => controller.error(signal.reason)),
+        pull(controller) {
+          pulled += 1;
+          controller.enqueue(new TextEncoder().encode(frame));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return Promise.resolve(new Response(body, { headers: { 'content-type': 'text/event-stream' } }));
+  };
+  return { fetch, pulled: () => pulled };
+}
+
+function createRun(): Run {
+  const span = startSpan({
+    logger,
+    traceId: 'a'.repeat(32),
+    parentSpanId: undefined,
+    event: 'request.completed',
+    name: 'test',
+    kind: 'server',
+  });
+  return {
+    id: 'run_1',
+    caller: { tenantId: 'acme', sessionId: 's', senderId: 'u', dataBearer: 'b' },
+    request: { model: 'rubot', messages: [{ role: 'user', content: 'hi' }] },
+    deadline: createDeadline({ timeoutMs: 10_000 }),
+    span,
+  };
+}
+
+const agent: Agent = { id: 'endless', replicas: [], isDead: () => false, call: (attempt) => attempt('http://agent') };
+const slice: PlannedSlice = { id: 's1', agent, agentName: 'Endless', task: '', dependsOn: [] };
+
+describe('a slice that nobody reads', () => {
+  it('runs ahead a little, and then makes its agent wait', async () => {
+    const endless = createEndlessAgent();
+    const run = createRun();
+    const [running] = dispatch(
+      run,
+      { planner: 'none', slices: [slice] },
+      { client: { fetch: endless.fetch, apiKey: 'k' }, runs: createMemoryRunStore() },
+    );
+    let before = -1;
+    await vi.waitFor(() => {
+      const now = endless.pulled();
+      const isStill = now === before;
+      before = now;
+      expect(isStill && now > 10).toBe(true);
+    });
+    expect(endless.pulled()).toBeLessThan(80);
+    run.deadline.clear();
+    await running?.parts.cancel();
+    expect(await running?.outcome).toMatchObject({ status: 'failed', error: { code: 'cancelled' }, usage: NO_USAGE });
+  });
+
+  it('ends when the reader of the whole answer leaves, and says how', async () => {
+    const endless = createEndlessAgent();
+    const run = createRun();
+    const plan = { planner: 'model' as const, slices: [slice, { ...slice, id: 's2' }] };
+    const running = dispatch(run, plan, { client: { fetch: endless.fetch, apiKey: 'k' }, runs: createMemoryRunStore() });
+    const merged = mergeSlices(running);
+    await merged.next();
+    await merged.return([]);
+    run.deadline.clear();
+    expect((await Promise.all(running.map(({ outcome }) => outcome))).map(({ status }) => status)).toEqual(['failed', 'failed']);
+  });
+});
