@@ -1,0 +1,44 @@
+import type { BearerClaims } from '@rubot/contracts/bearer';
+import { answerHealthz, type BaseVariables, createBaseApp } from '@rubot/http/base-app';
+import { requireHopKey } from '@rubot/http/hop-key';
+import type { Hono } from 'hono';
+import type { MiddlewareDeps } from './deps.ts';
+import { authenticateBearer } from './middleware/authenticate-bearer.ts';
+import { reportRefusals } from './middleware/report-refusals.ts';
+import { requireScope } from './middleware/require-scope.ts';
+import { listConnectionsHandler } from './routes/data/connections.ts';
+import { callToolHandler, listToolsHandler } from './routes/data/tools.ts';
+import { verifyBearerHandler } from './routes/internal/bearers.ts';
+import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/internal/identity-bindings.ts';
+import { resolveSessionHandler } from './routes/internal/sessions.ts';
+import { saveTenantHandler } from './routes/internal/tenants.ts';
+import { readinessHandler } from './routes/readyz.ts';
+import type { TenantData } from './store/tenant-data.ts';
+
+export interface MiddlewareEnv {
+  Variables: BaseVariables & { claims: BearerClaims; data: TenantData };
+}
+
+export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
+  const app = createBaseApp<MiddlewareEnv>({ logger: deps.logger });
+  app.use(reportRefusals());
+
+  app.get('/', (c) => c.text('ok'));
+  app.get('/healthz', answerHealthz);
+  app.get('/readyz', readinessHandler(deps));
+
+  app.use('/internal/*', requireHopKey(deps.config.secrets.middlewareApiKey, 'MIDDLEWARE_API_KEY'));
+  app.post('/internal/sessions/resolve', resolveSessionHandler(deps));
+  app.post('/internal/bearers/verify', verifyBearerHandler(deps));
+  app.post('/internal/tenants', saveTenantHandler(deps));
+  app.get('/internal/identity-bindings', listBindingsHandler(deps));
+  app.post('/internal/identity-bindings', createBindingHandler(deps));
+  app.delete('/internal/identity-bindings/:senderId', deleteBindingHandler(deps));
+
+  app.use('/data/:tenant/*', authenticateBearer(deps));
+  app.get('/data/:tenant/connections', requireScope('connections:read'), listConnectionsHandler(deps));
+  app.get('/data/:tenant/tools', requireScope('tools:read'), listToolsHandler(deps));
+  app.post('/data/:tenant/tools/:tool/call', callToolHandler(deps));
+
+  return app;
+}

@@ -1,0 +1,13 @@
+import type { Provider } from '../provider.ts';
+import { tablesCreateFromCsv } from './tools/create-from-csv.ts';
+import { tablesDescribe } from './tools/describe.ts';
+import { tablesInsert } from './tools/insert.ts';
+import { tablesList } from './tools/list.ts';
+import { tablesQuery } from './tools/query.ts';
+
+/** A tenant's own tables, kept in rubot's database. */
+export const tablesProvider: Provider = {
+  id: 'tables',
+  auth: 'none',
+  tools: [tablesList, tablesDescribe, tablesQuery, tablesInsert, tablesCreateFromCsv],
+};

@@ -1,0 +1,113 @@
+import { and, asc, eq, sql } from 'drizzle-orm';
+import type { Database, Statement } from '../../store/database.ts';
+import { tableColumns, tableRows, tables } from '../../store/schema.ts';
+import type { TenantData } from '../../store/tenant-data.ts';
+import { fromStored } from './cells.ts';
+import type { Column, TableDefinition } from './definition.ts';
+import { MAX_ROWS_PER_TABLE } from './limits.ts';
+import type { QueryPlan, ResultRow } from './query-plan.ts';
+import { cellOf, toExpression, toOrder, toWhere } from './query-sql.ts';
+import type { StoredRow } from './rows.ts';
+
+/** Every statement here binds the tenant of the bearer; none takes it from anywhere else. */
+
+export async function listTables(data: TenantData): Promise<readonly TableDefinition[]> {
+  const [found, columns] = await data.read((database) => [
+    database.select().from(tables).where(eq(tables.tenantId, data.tenantId)).orderBy(asc(tables.name)),
+    database
+      .select()
+      .from(tableColumns)
+      .where(eq(tableColumns.tenantId, data.tenantId))
+      .orderBy(asc(tableColumns.tableName), asc(tableColumns.position)),
+  ]);
+  const columnsOf = Map.groupBy(columns, (column) => column.tableName);
+  return found.map((table) => toDefinition(table, columnsOf.get(table.name) ?? []));
+}
+
+export async function findTable(data: TenantData, name: string): Promise<TableDefinition | undefined> {
+  const [[table], columns] = await data.read((database) => [
+    database
+      .select()
+      .from(tables)
+      .where(and(eq(tables.tenantId, data.tenantId), eq(tables.name, name))),
+    database
+      .select()
+      .from(tableColumns)
+      .where(and(eq(tableColumns.tenantId, data.tenantId), eq(tableColumns.tableName, name)))
+      .orderBy(asc(tableColumns.position)),
+  ]);
+  return table === undefined ? undefined : toDefinition(table, columns);
+}
+
+function toDefinition({ name, rowCount, createdAt }: typeof tables.$inferSelect, columns: readonly Column[]): TableDefinition {
+  return {
+    name,
+    rowCount,
+    createdAt,
+    columns: columns.map((column) => ({ position: column.position, name: column.name, type: column.type })),
+  };
+}
+
+/** Up to one row more than the plan's limit, which tells that there are more. */
+export async function runQuery(data: TenantData, table: TableDefinition, plan: QueryPlan): Promise<readonly ResultRow[]> {
+  const fields = plan.fields.map((field, index) => ({ ...field, key: `field_${index}` }));
+  const selection = Object.fromEntries(fields.map(({ key, expression }) => [key, toExpression(expression).as(key)]));
+  const [rows] = await data.read((database) => [
+    database
+      .select(selection)
+      .from(tableRows)
+      .where(and(eq(tableRows.tenantId, data.tenantId), eq(tableRows.tableName, table.name), toWhere(plan)))
+      .groupBy(...plan.groupBy.map(cellOf))
+      .orderBy(...toOrder(plan))
+      .limit(plan.limit + 1)
+      .offset(plan.offset),
+  ]);
+  return rows.map((row) => Object.fromEntries(fields.map(({ key, name, type }) => [name, fromStored(row[key], type)])));
+}
+
+/** Fails on the table's key when the tenant has a table of that name. */
+export function createTable(database: Database, tenantId: string, name: string, columns: readonly Column[]): readonly Statement[] {
+  const createdAt = new Date().toISOString();
+  return [
+    database.insert(tables).values({ tenantId, name, rowCount: 0, createdAt }),
+    database
+      .insert(tableColumns)
+      .select(
+        sql`select ${tenantId}, ${name}, value ->> 'position', value ->> 'name', value ->> 'type' from json_each(${JSON.stringify(columns)})`,
+      ),
+  ];
+}
+
+/** Fails when the table would hold more rows than it may, however many inserts run at once. */
+export function insertRows(database: Database, tenantId: string, tableName: string, rows: readonly StoredRow[]): readonly Statement[] {
+  const rowCount = sql`${tables.rowCount} + ${rows.length}`;
+  return [
+    database
+      .update(tables)
+      // Over the limit the count becomes NULL, which the column refuses, and with it the whole batch.
+      .set({ rowCount: sql`case when ${rowCount} <= ${MAX_ROWS_PER_TABLE} then ${rowCount} end` })
+      .where(and(eq(tables.tenantId, tenantId), eq(tables.name, tableName))),
+    ...toChunks(rows).map((chunk) =>
+      // The row id is NULL: the database gives the next one.
+      database.insert(tableRows).select(sql`select null, ${tenantId}, ${tableName}, value from json_each(${chunk}) order by key`),
+    ),
+  ];
+}
+
+/** D1 takes parameters of 2,000,000 bytes at most, and a character can have three. */
+const MAX_CHUNK_CHARACTERS = 600_000;
+
+/** The rows as JSON arrays, each small enough for one parameter. */
+export function toChunks(rows: readonly StoredRow[], maxCharacters: number = MAX_CHUNK_CHARACTERS): readonly string[] {
+  const chunks: StoredRow[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const row of rows) {
+    if (size + row.length > maxCharacters) {
+      chunks.push([]);
+      size = 0;
+    }
+    chunks.at(-1)?.push(row);
+    size += row.length;
+  }
+  return chunks.map((chunk) => `[${chunk.join(',')}]`);
+}

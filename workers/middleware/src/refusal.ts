@@ -1,0 +1,18 @@
+import { RubotError } from '@rubot/errors';
+
+/** Why access was refused: for the log alone, as whoever tries keys and names learns nothing from us. */
+export type RefusalReason = 'tenant_mismatch' | 'scope_missing' | 'sender_unbound' | 'session_of_another_sender';
+
+/** The holder of a good bearer asks for what it does not open. */
+export function refuseBearer(reason: RefusalReason): RubotError {
+  return new RubotError('forbidden', 'This data bearer does not open this, or no longer does. Ask the gateway for a new one.', {
+    operatorDetail: reason,
+  });
+}
+
+export function refuseSession(): RubotError {
+  const reason: RefusalReason = 'session_of_another_sender';
+  return new RubotError('forbidden', 'This session belongs to another sender. Start a session of your own, with an id of its own.', {
+    operatorDetail: reason,
+  });
+}

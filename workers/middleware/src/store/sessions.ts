@@ -1,0 +1,64 @@
+import type { ResolveSessionRequest } from '@rubot/contracts/sessions';
+import { and, eq, sql } from 'drizzle-orm';
+import { type Database, runBatch } from './database.ts';
+import { identityBindings, sessions, tenantAgents, tenants } from './schema.ts';
+
+export interface SessionOwner {
+  /** The sender that the session belongs to; `undefined` while nobody has used it. */
+  readonly ownerId: string | undefined;
+  readonly isNew: boolean;
+  /** The asking sender's tenant; `undefined` for one that is not linked. */
+  readonly tenant:
+    | { readonly tenantId: string; readonly agentPolicy: 'all' | 'listed'; readonly enabledAgents: readonly string[] }
+    | undefined;
+}
+
+export interface SessionStore {
+  /** Gives a session that nobody owns to a linked sender; of two that ask at once, one gets it and both see who. */
+  claim(request: ResolveSessionRequest): Promise<SessionOwner>;
+}
+
+export function createSessionStore(database: Database): SessionStore {
+  return {
+    async claim({ session_id: sessionId, sender_id: senderId }) {
+      const [claimed, [session], [tenant], agents] = await runBatch(database, [
+        insertForLinkedSender(database, sessionId, senderId),
+        database.select({ senderId: sessions.senderId }).from(sessions).where(eq(sessions.sessionId, sessionId)),
+        database
+          .select({ tenantId: identityBindings.tenantId, agentPolicy: tenants.agentPolicy })
+          .from(identityBindings)
+          .innerJoin(tenants, eq(tenants.tenantId, identityBindings.tenantId))
+          .where(eq(identityBindings.senderId, senderId)),
+        database
+          .select({ agentId: tenantAgents.agentId })
+          .from(tenantAgents)
+          .innerJoin(identityBindings, eq(identityBindings.tenantId, tenantAgents.tenantId))
+          .where(and(eq(identityBindings.senderId, senderId), eq(tenantAgents.enabled, true)))
+          .orderBy(tenantAgents.agentId),
+      ]);
+      return {
+        ownerId: session?.senderId,
+        isNew: claimed.length > 0,
+        tenant: tenant === undefined ? undefined : { ...tenant, enabledAgents: agents.map(({ agentId }) => agentId) },
+      };
+    },
+  };
+}
+
+/** Selects from the bindings, so that a sender without one cannot take a session from whoever it belongs to. */
+function insertForLinkedSender(database: Database, sessionId: string, senderId: string) {
+  return database
+    .insert(sessions)
+    .select((query) =>
+      query
+        .select({
+          sessionId: sql`${sessionId}`.as('session_id'),
+          senderId: identityBindings.senderId,
+          createdAt: sql`${new Date().toISOString()}`.as('created_at'),
+        })
+        .from(identityBindings)
+        .where(eq(identityBindings.senderId, senderId)),
+    )
+    .onConflictDoNothing()
+    .returning();
+}

@@ -1,0 +1,29 @@
+import { openDatabase, runBatch } from './database.ts';
+import { createIdentityBindingStore, type IdentityBindingStore } from './identity-bindings.ts';
+import { tenants } from './schema.ts';
+import { createSessionStore, type SessionStore } from './sessions.ts';
+import { type DataCaller, openTenantData, type TenantData } from './tenant-data.ts';
+import { createTenantStore, type TenantStore } from './tenants.ts';
+
+/** All that is kept. Nothing outside of `store/` and a provider's own store knows how. */
+export interface Store {
+  readonly sessions: SessionStore;
+  readonly identityBindings: IdentityBindingStore;
+  readonly tenants: TenantStore;
+  openTenantData(caller: DataCaller): TenantData;
+  /** Rejects unless the database answers and has been migrated. */
+  checkReady(): Promise<void>;
+}
+
+export function createStore(binding: D1Database): Store {
+  const database = openDatabase(binding);
+  return {
+    sessions: createSessionStore(database),
+    identityBindings: createIdentityBindingStore(database),
+    tenants: createTenantStore(database),
+    openTenantData: (caller) => openTenantData(database, caller),
+    async checkReady() {
+      await runBatch(database, [database.select({ tenantId: tenants.tenantId }).from(tenants).limit(1)]);
+    },
+  };
+}
