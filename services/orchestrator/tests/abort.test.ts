@@ -99,6 +99,21 @@ describe('a client that leaves', () => {
     await expectCancelledRun(orchestrator);
   });
 
+  it('gets no partial answer, and the run none either, although one agent had ended', async () => {
+    tables.onCompletion((exchange) => exchange.answer({ text: 'all of it' }));
+    chat.onCompletion((exchange) => exchange.begin());
+    const planner = planOf({ id: 's1', agent: 'tables' }, { id: 's2', agent: 'chat' });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner });
+    const client = new AbortController();
+    const left = expectNoAnswer(orchestrator.complete(ask('hi'), { signal: client.signal }));
+    const exchange = await chat.nextCompletion();
+    await orchestrator.nextLine('slice.completed');
+    client.abort();
+    await within(exchange.aborted);
+    await left;
+    await expectCancelledRun(orchestrator);
+  });
+
   it('stops an agent that was made to wait because its buffer is full', async () => {
     tables.onCompletion((exchange) => exchange.sendText('begun'));
     chat.onCompletion((exchange) => {

@@ -1,6 +1,6 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
-import { toFrames } from '@rubot/testkit/model-frames';
+import { toChunkFrame, toFrames } from '@rubot/testkit/model-frames';
 import type { CutKind } from '@rubot/testkit/model-upstream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ask, contentOf, type Orchestrator, planOf, RUN_ID, readCompletion, readError, readStream, startOrchestrator } from './_harness.ts';
@@ -171,6 +171,25 @@ describe('an agent that fails in the middle', () => {
     const streamed = await readStream(await orchestrator.complete(ask('hi', { stream: true })));
     expect(streamed).toMatchObject({ text: 'half', isDone: false, error: { code: 'upstream_failed', message: 'The model broke.' } });
     expect(orchestrator.linesOf('request.completed')[0]).toMatchObject({ error: { code: 'upstream_failed' }, extra: { status: 200 } });
+  });
+
+  it('is believed when it finishes only once its stream is whole', async () => {
+    const last = toChunkFrame({ content: 'end' }, 'stop');
+    tables.onCompletion((exchange) => {
+      exchange.sendRaw(last);
+      exchange.cut('clean-eof');
+    });
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    const cut = await readStream(await orchestrator.complete(ask('hi', { stream: true })));
+    expect(cut).toMatchObject({ text: 'end', isDone: false, error: { code: 'stream_interrupted' } });
+    expect(cut.frames.join()).not.toContain('"stop"');
+    tables.onCompletion((exchange) => {
+      exchange.sendRaw(`${last}data: [DONE]\n\n`);
+      exchange.cut('clean-eof');
+    });
+    const whole = await readStream(await orchestrator.complete(ask('hi', { stream: true }), { headers: { [HEADERS.runId]: undefined } }));
+    expect(whole.chunks.map((chunk) => chunk.choices[0]?.finish_reason)).toEqual([null, 'stop']);
+    expect(whole).toMatchObject({ text: 'end', isDone: true });
   });
 
   it('costs its own part only, when another has answered', async () => {
