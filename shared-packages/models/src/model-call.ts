@@ -7,12 +7,8 @@ import type { Model } from './create-model.ts';
 import { toInterruption, toModelFailure, toStreamFailure } from './model-failure.ts';
 import { toCallUsage } from './usage.ts';
 
-declare global {
-  var AI_SDK_LOG_WARNINGS: boolean | undefined;
-}
-
 // The SDK would print its warnings as bare text among our lines of JSON; the span of the call carries them.
-globalThis.AI_SDK_LOG_WARNINGS = false;
+Reflect.set(globalThis, 'AI_SDK_LOG_WARNINGS', false);
 
 /**
  * The model under a span: each call is a client span of its own (`model.completed`) whose `traceparent` goes to the

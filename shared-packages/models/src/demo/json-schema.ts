@@ -4,7 +4,8 @@ export interface SchemaNode {
   readonly enum: readonly string[];
   readonly properties: ReadonlyMap<string, SchemaNode>;
   readonly required: ReadonlySet<string>;
-  readonly description: string;
+  /** Such as `date`. */
+  readonly format: string | undefined;
   /** Branches of unions and items of arrays. */
   readonly children: readonly SchemaNode[];
 }
@@ -19,7 +20,7 @@ export function readSchema(schema: unknown): SchemaNode {
     enum: [...listOf(node['enum']), node['const']].filter((value) => typeof value === 'string'),
     properties: new Map(properties.map(([name, property]) => [name, readSchema(property)])),
     required: new Set(listOf(node['required']).filter((name) => typeof name === 'string')),
-    description: typeof node['description'] === 'string' ? node['description'] : '',
+    format: typeof node['format'] === 'string' ? node['format'] : undefined,
     children: children.filter(isRecord).map(readSchema),
   };
 }

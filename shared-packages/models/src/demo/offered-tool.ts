@@ -19,39 +19,37 @@ export function chooseTool(
   return best !== undefined && (best.score > 0 || choice?.type === 'required') ? best.tool : undefined;
 }
 
-/** Arguments as far as the words of the question give them: quoted texts, numbers, names behind "in" or "for". */
-export function fillArguments(question: string, schema: SchemaNode): Record<string, unknown> {
-  const texts = [...question.matchAll(/["“']([^"”']+)["”']|\b(?:in|for|at|to|of|from|called|named) ((?:[A-Z][\p{L}\d-]*\s?)+)/gu)].map(
-    (found) => (found[1] ?? found[2] ?? '').trim(),
-  );
-  const numbers = [...question.matchAll(/-?\d+(?:\.\d+)?/g)].map((found) => Number(found[0]));
-  const filled = [...schema.properties].map(([name, property]): [string, unknown] => [
-    name,
-    fillProperty({ question, property, texts, numbers }),
-  ]);
-  return Object.fromEntries(
-    filled
-      .map(([name, value]): [string, unknown] => [
-        name,
-        value ?? (schema.required.has(name) ? fillSchema(schema.properties.get(name) as SchemaNode, () => question, name) : undefined),
-      ])
-      .filter(([, value]) => value !== undefined),
-  );
-}
-
-interface FillProperty {
-  readonly question: string;
-  readonly property: SchemaNode;
-  /** Taken from the front by each property that uses one. */
-  readonly texts: string[];
+/** What a question says that may be an argument; each is taken once, from the front. */
+interface Findings {
+  readonly keywords: ReadonlySet<string>;
+  readonly dates: string[];
   readonly numbers: number[];
+  /** Quoted texts, and names behind "in", "for" and their like. */
+  readonly texts: string[];
 }
 
-function fillProperty({ question, property, texts, numbers }: FillProperty): unknown {
-  if (property.enum.length > 0) {
-    const words = toKeywords(question);
-    return property.enum.find((word) => countShared(toKeywords(word), words) > 0);
-  }
+const DATE = /\b\d{4}-\d{2}-\d{2}\b/g;
+const NUMBER = /-?\d+(?:\.\d+)?/g;
+const TEXT = /["“']([^"”']+)["”']|\b(?:in|for|at|to|of|from|called|named) ((?:[A-Z][\p{L}\d-]*\s?)+)/gu;
+
+/** Arguments as far as the words of the question give them; what is required and missing is filled with the least that fits. */
+export function fillArguments(question: string, schema: SchemaNode): Record<string, unknown> {
+  const findings: Findings = {
+    keywords: toKeywords(question),
+    dates: question.match(DATE) ?? [],
+    numbers: (question.replaceAll(DATE, '').match(NUMBER) ?? []).map(Number),
+    texts: [...question.matchAll(TEXT)].map((found) => (found[1] ?? found[2] ?? '').trim()),
+  };
+  const filled = [...schema.properties].map(([name, property]): [string, unknown] => {
+    const found = takeFinding(property, findings);
+    return [name, found === undefined && schema.required.has(name) ? fillSchema(property, () => question, name) : found];
+  });
+  return Object.fromEntries(filled.filter(([, value]) => value !== undefined));
+}
+
+function takeFinding(property: SchemaNode, { keywords, dates, numbers, texts }: Findings): unknown {
+  if (property.enum.length > 0) return property.enum.find((word) => countShared(toKeywords(word), keywords) > 0);
   if (property.type === 'number' || property.type === 'integer') return numbers.shift();
-  return property.type === 'string' ? texts.shift() : undefined;
+  if (property.type !== 'string') return undefined;
+  return property.format === 'date' ? dates.shift() : texts.shift();
 }

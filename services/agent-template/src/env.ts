@@ -1,0 +1,4 @@
+import { agentVariables } from '@rubot/agent-kit/env';
+import { agent } from './agent.ts';
+
+export const agentTemplateVariables = agentVariables(agent);

@@ -1,0 +1,78 @@
+import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
+import { RubotError } from '@rubot/errors';
+import type { ModelMessage } from 'ai';
+import { readText, toAssistantContent, toUserContent } from './message-content.ts';
+
+type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
+
+export interface ToModelMessagesOptions {
+  /** For providers that take system messages at the front alone. */
+  readonly systemFirst: boolean;
+}
+
+/**
+ * OpenAI messages as the AI SDK wants them. A conversation that ends with tool calls and their results goes on from
+ * there: nothing of it is done again.
+ *
+ * @throws RubotError `invalid_request` where calls and results do not pair, or a part is of a kind that no model takes
+ */
+export function toModelMessages(messages: ChatRequest['messages'], { systemFirst }: ToModelMessagesOptions): ModelMessage[] {
+  assertAnswered(messages);
+  const toolNames = new Map<string, string>();
+  const converted: ModelMessage[] = [];
+  messages.forEach((message, index) => {
+    if (message.role === 'assistant') for (const call of message.tool_calls ?? []) toolNames.set(call.id, call.function.name);
+    if (message.role === 'tool') appendToolResult(converted, message, toolNames.get(message.tool_call_id) ?? '');
+    else converted.push(toModelMessage(message, index));
+  });
+  if (!systemFirst) return converted;
+  return [...converted.filter((message) => message.role === 'system'), ...converted.filter((message) => message.role !== 'system')];
+}
+
+function toModelMessage(message: Exclude<ChatMessage, ToolMessage>, index: number): ModelMessage {
+  switch (message.role) {
+    case 'system':
+    case 'developer':
+      return { role: 'system', content: readText(message.content) };
+    case 'user':
+      return { role: 'user', content: toUserContent(message.content, `messages[${index}].content`) };
+    case 'assistant':
+      return { role: 'assistant', content: toAssistantContent(message) };
+  }
+}
+
+/** The results of one step belong into one message. */
+function appendToolResult(converted: ModelMessage[], message: ToolMessage, toolName: string): void {
+  const part = {
+    type: 'tool-result' as const,
+    toolCallId: message.tool_call_id,
+    toolName,
+    output: { type: 'text' as const, value: readText(message.content) },
+  };
+  const last = converted.at(-1);
+  if (last?.role === 'tool') last.content.push(part);
+  else converted.push({ role: 'tool', content: [part] });
+}
+
+/** Every call has its result before anybody else speaks, and every result its call: providers refuse anything else. */
+function assertAnswered(messages: ChatRequest['messages']): void {
+  let open = new Map<string, number>();
+  messages.forEach((message, index) => {
+    if (message.role === 'tool') {
+      if (open.delete(message.tool_call_id)) return;
+      throw unpaired(`messages[${index}].tool_call_id`, 'it answers no tool call of the assistant message before it');
+    }
+    assertNoneOpen(open);
+    open = new Map((message.role === 'assistant' ? (message.tool_calls ?? []) : []).map((call) => [call.id, index]));
+  });
+  assertNoneOpen(open);
+}
+
+function assertNoneOpen(open: ReadonlyMap<string, number>): void {
+  const [first] = open;
+  if (first !== undefined) throw unpaired(`messages[${first[1]}].tool_calls`, 'each of them needs a message of role tool right behind it');
+}
+
+function unpaired(param: string, reason: string): RubotError {
+  return new RubotError('invalid_request', `Invalid value for '${param}': ${reason}.`, { param });
+}

@@ -1,0 +1,81 @@
+import { addUsage, NO_USAGE, type Usage } from '@rubot/contracts/chat-response';
+import type { AgentLog } from '@rubot/contracts/log';
+import { RubotError } from '@rubot/errors';
+import type { Model } from '@rubot/models/create-model';
+import type { Agent } from '../define-agent.ts';
+
+type LoggedStep = AgentLog['steps'][number];
+type LoggedToolCall = LoggedStep['tool_calls'][number];
+
+/** What is known of a run while it goes on: its cost, its steps, and the problems that somebody may want to count. */
+export interface RunRecord {
+  /** Sum over the finished steps. */
+  readonly usage: Usage;
+  /** Whether a tool has been called: from then on the run must not be repeated unasked. */
+  readonly hasActed: boolean;
+  toolEnded(call: LoggedToolCall): void;
+  stepEnded(step: { readonly finishReason: string; readonly usage: Usage }): void;
+  signal(name: string): void;
+  failed(error: unknown): void;
+  toAgentLog(): AgentLog;
+}
+
+export interface CreateRunRecordOptions {
+  readonly agent: Agent;
+  readonly model: Model;
+  readonly now?: () => number;
+}
+
+export function createRunRecord({ agent, model, now = Date.now }: CreateRunRecordOptions): RunRecord {
+  const steps: LoggedStep[] = [];
+  const signals = new Set<string>(model.isDemo ? ['demo_model'] : []);
+  let usage = NO_USAGE;
+  let toolCalls: LoggedToolCall[] = [];
+  let hasActed = false;
+  let stepStartedAtMs = now();
+
+  return {
+    get usage() {
+      return usage;
+    },
+    get hasActed() {
+      return hasActed;
+    },
+    toolEnded(call) {
+      hasActed = true;
+      toolCalls.push(call);
+      if (!call.ok) signals.add('tool_failed');
+    },
+    stepEnded({ finishReason, usage: added }) {
+      usage = addUsage(usage, added);
+      if (added.total_tokens === 0) signals.add('usage_missing');
+      steps.push({
+        index: steps.length,
+        finish_reason: finishReason,
+        input_tokens: added.prompt_tokens,
+        output_tokens: added.completion_tokens,
+        duration_ms: now() - stepStartedAtMs,
+        tool_calls: toolCalls,
+      });
+      toolCalls = [];
+      stepStartedAtMs = now();
+    },
+    signal(name) {
+      signals.add(name);
+    },
+    failed(error) {
+      signals.add(RubotError.from(error).code);
+    },
+    toAgentLog: () => ({
+      schema: 'agent_log_v1',
+      agent_id: agent.id,
+      provider: model.provider,
+      model: model.specifier,
+      steps,
+      input_tokens: usage.prompt_tokens,
+      output_tokens: usage.completion_tokens,
+      cost_usd: null,
+      signals: [...signals],
+    }),
+  };
+}
