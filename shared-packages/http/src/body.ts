@@ -8,9 +8,9 @@ export interface ReadBodyLimits {
 const MAX_JSON_DEPTH = 64;
 
 /** A body that has been read once: its bytes to pass on untouched, its value to look at. */
-export interface JsonBody {
+export interface JsonBody<Value = unknown> {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly value: unknown;
+  readonly value: Value;
 }
 
 /**
@@ -29,15 +29,33 @@ export async function readJsonBody(request: Request, limits: ReadBodyLimits): Pr
 
 /** @throws RubotError `payload_too_large`, before the rest of the body is read */
 export async function readBytes(source: Request | Response, { maxBytes }: ReadBodyLimits): Promise<Uint8Array<ArrayBuffer>> {
-  const declared = Number(source.headers.get('content-length') ?? 0);
-  if (declared > maxBytes) {
+  const declaredBytes = readDeclaredLength(source.headers);
+  if (declaredBytes === undefined) return readChunks(source, maxBytes);
+  if (declaredBytes > maxBytes) {
     await source.body?.cancel().catch(ignoreCancelFailure);
     throw tooLarge(maxBytes);
   }
-  if (source.body === null) return new Uint8Array();
+  // A reader costs several times as much: workerd makes a fresh buffer for each of its reads.
+  const bytes = new Uint8Array(await source.arrayBuffer());
+  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
+  return bytes;
+}
+
+/**
+ * The length that the connection holds the sender to. Beside a transfer encoding a declared length means nothing
+ * (RFC 9112 §6.3), and beside a content encoding it is not the length of what is read.
+ */
+function readDeclaredLength(headers: Headers): number | undefined {
+  const length = headers.get('content-length');
+  if (length === null || !/^\d+$/.test(length)) return undefined;
+  return headers.has('transfer-encoding') || headers.has('content-encoding') ? undefined : Number(length);
+}
+
+async function readChunks({ body }: Request | Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const reader: ReadableStreamDefaultReader<Uint8Array> = source.body.getReader();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
@@ -77,9 +95,11 @@ export function parseJson(bytes: Uint8Array): unknown {
   return value;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+
 function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (cause) {
     throw new RubotError('invalid_request', 'The body is not valid UTF-8. Encode it as UTF-8 JSON.', { cause });
   }
@@ -96,18 +116,23 @@ function parseText(text: string): unknown {
 
 /** Walks level by level, as a hostile depth would overflow the stack of a recursive check. */
 function assertPlain(root: unknown): void {
-  let level = toContainers([root]);
+  let level = collectContainers([root], []);
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > MAX_JSON_DEPTH) {
       throw new RubotError('invalid_request', `The body nests deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
     }
-    if (level.some((container) => Object.hasOwn(container, '__proto__'))) {
-      throw new RubotError('invalid_request', 'The body has a key named __proto__. Remove it.', { param: '__proto__' });
+    const next: object[] = [];
+    for (const container of level) {
+      if (Object.hasOwn(container, '__proto__')) {
+        throw new RubotError('invalid_request', 'The body has a key named __proto__. Remove it.', { param: '__proto__' });
+      }
+      collectContainers(Array.isArray(container) ? container : Object.values(container), next);
     }
-    level = level.flatMap((container) => toContainers(Object.values(container)));
+    level = next;
   }
 }
 
-function toContainers(values: readonly unknown[]): readonly object[] {
-  return values.filter((value) => typeof value === 'object' && value !== null);
+function collectContainers(values: readonly unknown[], found: object[]): object[] {
+  for (const value of values) if (typeof value === 'object' && value !== null) found.push(value);
+  return found;
 }

@@ -4,7 +4,7 @@ import { fromOpenAiResponse } from '@rubot/errors/from-openai';
 import type { Span } from '@rubot/logging/span';
 import { toTraceHeaders } from '@rubot/logging/trace-context';
 import type { z } from 'zod';
-import { parseJson, readBytes } from './body.ts';
+import { type JsonBody, parseJson, readBytes } from './body.ts';
 import { type Deadline, toReason } from './deadline.ts';
 
 /** The part of fetch that services use: a service binding, an undici pool, or another app in a test. */
@@ -76,13 +76,22 @@ export async function callUpstreamJson<Schema extends z.ZodType>(call: UpstreamC
 /** The body of an answer as JSON of a known shape; ends the span of the call. */
 export async function readUpstreamJson<Schema extends z.ZodType>(
   call: UpstreamCall,
-  { response, span }: UpstreamAnswer,
+  answer: UpstreamAnswer,
   schema: Schema,
 ): Promise<z.output<Schema>> {
+  return (await readUpstreamBody(call, answer, schema)).value;
+}
+
+/** As `readUpstreamJson`, with the bytes beside the value: for an answer that is checked and then passed on as it came. */
+export async function readUpstreamBody<Schema extends z.ZodType>(
+  call: UpstreamCall,
+  { response, span }: UpstreamAnswer,
+  schema: Schema,
+): Promise<JsonBody<z.output<Schema>>> {
   try {
-    const value = await readJsonAnswer(call, response, schema);
+    const body = await readJsonAnswer(call, response, schema);
     span.end({ extra: { status: response.status } });
-    return value;
+    return body;
   } catch (thrown) {
     const reason = toReason(thrown, call.deadline);
     span.end({ error: reason });
@@ -97,12 +106,16 @@ export async function callUpstreamWithoutBody(call: UpstreamCall): Promise<void>
   span.end({ extra: { status: response.status } });
 }
 
-async function readJsonAnswer<Schema extends z.ZodType>(call: UpstreamCall, response: Response, schema: Schema): Promise<z.output<Schema>> {
+async function readJsonAnswer<Schema extends z.ZodType>(
+  call: UpstreamCall,
+  response: Response,
+  schema: Schema,
+): Promise<JsonBody<z.output<Schema>>> {
   const bytes = await readBytes(response, { maxBytes: MAX_UPSTREAM_JSON_BYTES }).catch((cause: unknown) => {
     throw new RubotError('upstream_failed', `The answer of ${call.peer} broke off.`, { cause });
   });
   const result = schema.safeParse(parseAnswer(call.peer, bytes));
-  if (result.success) return result.data;
+  if (result.success) return { bytes, value: result.data };
   throw new RubotError(
     'upstream_failed',
     `${call.peer} answered in a shape that is not the contract's. Check that both run compatible versions.`,

@@ -1,5 +1,6 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { SpanId, TraceId } from '@rubot/contracts/ids';
+import { toHex } from './hex.ts';
 
 /** Where a request stands in its trace before a span of ours has begun. */
 export interface TraceContext {
@@ -48,13 +49,9 @@ export function newSpanId(): string {
   return randomHex(8);
 }
 
-const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
 function randomHex(byteCount: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(byteCount));
   // An all-zero id is invalid by the specification.
   bytes[0] = (bytes[0] ?? 0) | 1;
-  let hex = '';
-  for (const byte of bytes) hex += HEX_OF_BYTE[byte];
-  return hex;
+  return toHex(bytes);
 }

@@ -30,6 +30,16 @@ describe('POST /v1/chat/completions', () => {
     expect(new TextDecoder().decode(gateway.toOrchestrator[0]?.body as Uint8Array)).toBe(body);
   });
 
+  it('passes the answer on byte for byte, once it is known to be a completion', async () => {
+    const text = JSON.stringify({ ...COMPLETION, logit: 1, spaced: [] }, undefined, 3).replace('"logit": 1', '"logit": 1.0e0');
+    const orchestrator = async () => new Response(text, { headers: { 'content-type': 'application/json; charset=utf-8' } });
+    const gateway = await createHarness({ orchestrator });
+    const response = await gateway.complete(CHAT);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.text()).toBe(text);
+  });
+
   it('tells the orchestrator who speaks, in a bearer bound to tenant, session, sender and run', async () => {
     const gateway = await createHarness();
     const response = await gateway.complete(CHAT);

@@ -7,7 +7,7 @@ import {
   callUpstreamJson,
   callUpstreamWithoutBody,
   type FetchLike,
-  readUpstreamJson,
+  readUpstreamBody,
   type UpstreamAnswer,
   type UpstreamCall,
 } from '@rubot/http/upstream';
@@ -30,7 +30,8 @@ export interface CompletionCall {
 }
 
 export interface OrchestratorClient {
-  complete(call: CompletionCall, context: CallContext): Promise<{ completion: ChatCompletion; runId: string }>;
+  /** `bytes` are a completion as the orchestrator wrote it, checked. */
+  complete(call: CompletionCall, context: CallContext): Promise<{ bytes: Uint8Array<ArrayBuffer>; runId: string }>;
   /** The answer's body is a stream of events; whoever reads it ends the span. */
   streamCompletion(call: CompletionCall, context: CallContext): Promise<UpstreamAnswer & { runId: string }>;
   listModels(caller: Caller, context: CallContext): Promise<ModelList>;
@@ -66,7 +67,8 @@ export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders
     async complete(completionCall, context) {
       const call = toCompletionCall(completionCall, context);
       const answer = await callUpstream(call);
-      return { completion: await readUpstreamJson(call, answer, ChatCompletion), runId: readRunId(answer.response, completionCall) };
+      const { bytes } = await readUpstreamBody(call, answer, ChatCompletion);
+      return { bytes, runId: readRunId(answer.response, completionCall) };
     },
     async streamCompletion(completionCall, context) {
       const answer = await callUpstream(toCompletionCall(completionCall, context));

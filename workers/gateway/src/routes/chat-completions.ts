@@ -13,6 +13,8 @@ import type { GatewayDeps } from '../deps.ts';
 import { replyToUnlinkedSender } from '../replies/unlinked-sender.ts';
 import { relayEventStream } from '../streaming/relay-event-stream.ts';
 
+const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+
 /** `POST /v1/chat/completions` */
 export function createChatCompletionHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   const { config } = deps;
@@ -53,9 +55,9 @@ async function answerWhole(
   deadline: Deadline,
 ): Promise<Response> {
   try {
-    const { completion, runId } = await orchestrator.complete(call, { span: c.get('span'), deadline });
+    const { bytes, runId } = await orchestrator.complete(call, { span: c.get('span'), deadline });
     c.set('runId', runId);
-    return c.json(completion, 200, { 'cache-control': 'no-store' });
+    return new Response(bytes, { headers: JSON_HEADERS });
   } finally {
     deadline.clear();
   }
