@@ -32,7 +32,7 @@ export interface DepsOverrides {
   readonly now?: () => number;
 }
 
-const MAX_CONNECTIONS_PER_REPLICA = 256;
+const MAX_CONNECTIONS_PER_REPLICA = 1_024;
 
 export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides = {}): BuiltDeps {
   const { agents, secrets } = config;

@@ -29,7 +29,7 @@ export function listAllowed({ agents }: AgentDirectory, allowed: AllowedAgents):
 export function findEligible(directory: AgentDirectory, allowed: AllowedAgents, model: string): readonly Agent[] {
   const permitted = listAllowed(directory, allowed);
   const named = model === PLANNED_MODEL ? permitted : permitted.filter((agent) => agent.id === agentOfModel(model));
-  if (named.length === 0) throw model === PLANNED_MODEL ? noAgentAllowed() : unknownModel(model, permitted);
+  if (named.length === 0) throw model === PLANNED_MODEL ? noAgentAllowed() : unknownModel(permitted);
   const alive = named.filter((agent) => !agent.isDead());
   if (alive.length === 0) throw allDown(named);
   return alive;
@@ -57,8 +57,8 @@ function noAgentAllowed(): RubotError {
   return new RubotError('forbidden', 'No agent is enabled for this tenant. Enable one, then ask again.');
 }
 
-function unknownModel(model: string, permitted: readonly Agent[]): RubotError {
+function unknownModel(permitted: readonly Agent[]): RubotError {
   const known = permitted.length === 0 ? [] : [PLANNED_MODEL, ...permitted.map((agent) => modelOfAgent(agent.id))];
   const advice = known.length === 0 ? 'No agent is enabled for this tenant.' : `Choose one of: ${known.join(', ')}.`;
-  return new RubotError('model_not_found', `The model ${JSON.stringify(model)} does not exist here. ${advice}`, { param: 'model' });
+  return new RubotError('model_not_found', `There is no such model here. ${advice}`, { param: 'model' });
 }

@@ -52,7 +52,7 @@ export async function callAgent(
   });
 }
 
-export function peerOf({ agent }: PlannedSlice): string {
+function peerOf({ agent }: PlannedSlice): string {
   return `rubot-agent-${agent.id}`;
 }
 

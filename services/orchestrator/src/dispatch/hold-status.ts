@@ -16,8 +16,6 @@ export async function holdStatus(answer: Answer, holdMs: number): Promise<Answer
   } finally {
     clearTimeout(timer);
   }
-  // Nobody may be reading yet when it fails; whoever reads is told then.
-  opening.catch(() => {});
   return resume(answer, parts, opening);
 }
 

@@ -8,7 +8,7 @@ export const MAX_SLICES = 3;
 const MAX_TASK_CHARACTERS = 4_000;
 
 /** What a planner model is asked to answer; whether it makes sense is checked apart. */
-export const ModelPlan = z.object({
+const ModelPlan = z.object({
   slices: z
     .array(
       z.object({
@@ -21,7 +21,6 @@ export const ModelPlan = z.object({
     .min(1)
     .max(MAX_SLICES),
 });
-export type ModelPlan = z.infer<typeof ModelPlan>;
 
 export interface ParsePlanOptions {
   readonly offered: readonly DescribedAgent[];

@@ -17,10 +17,8 @@ export interface RunStep {
   readonly step: StepEvent;
 }
 
-export const RUN_STATUSES = ['completed', 'partial', 'failed', 'cancelled'] as const;
-
 export interface RunOutcome {
-  readonly status: (typeof RUN_STATUSES)[number];
+  readonly status: 'completed' | 'partial' | 'failed' | 'cancelled';
   readonly slices: readonly SliceReport[];
   readonly usage: Usage;
   readonly errorCode: ErrorCode | undefined;
