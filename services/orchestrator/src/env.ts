@@ -13,7 +13,7 @@ import {
 import { z } from 'zod';
 import { type AgentRegistry, AgentRegistryJson } from './agents/registry.ts';
 
-export const SERVICE = 'rubot-orchestrator';
+const SERVICE = 'rubot-orchestrator';
 
 function milliseconds(minimum: number, fallback: number, description: string): z.ZodDefault<z.ZodCoercedNumber> {
   return variable(z.coerce.number().int().min(minimum).max(3_600_000).default(fallback), { description });
