@@ -53,7 +53,7 @@ export const orchestratorVariables = {
   CAPABILITIES_TIMEOUT_MS: milliseconds(10, 2_000, 'How long an agent may take to say what it can do.'),
   BREAKER_PAUSE_MS: milliseconds(10, 10_000, 'How long a replica that failed 5 requests in a row is left alone.'),
   AGENT_CONNECT_TIMEOUT_MS: milliseconds(10, 2_000, 'How long a connection to a replica may take before the next is tried.'),
-  DRAIN_TIMEOUT_MS: milliseconds(0, 30_000, 'How long answers may go on after SIGTERM.'),
+  DRAIN_TIMEOUT_MS: sharedVariables.DRAIN_TIMEOUT_MS,
 } as const;
 
 export interface OrchestratorConfig {

@@ -40,6 +40,9 @@ export const sharedVariables = {
   REQUEST_TIMEOUT_MS: variable(z.coerce.number().int().min(1_000).max(900_000).default(120_000), {
     description: 'Deadline of one completion over the whole chain.',
   }),
+  DRAIN_TIMEOUT_MS: variable(z.coerce.number().int().min(0).max(3_600_000).default(30_000), {
+    description: 'How long answers may go on after SIGTERM.',
+  }),
   MIDDLEWARE_URL: origin('Where agents reach the middleware.', 'https://rubot-middleware.example.workers.dev'),
   MODEL_SPECIFIER: variable(
     z
