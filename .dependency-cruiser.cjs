@@ -9,6 +9,9 @@ const DEPLOYABLES = '^(?:workers|services)/';
 /** Shared packages from the ground up: each may import what stands in a line above its own, and nothing else. */
 const LAYERS = [['contracts'], ['errors', 'config'], ['logging', 'bearer'], ['http', 'traces'], ['models'], ['agent-kit']];
 
+/** Shared packages that no production code imports. */
+const TOOLS = ['bundle', 'testkit'];
+
 const packages = (names) => `^shared-packages/(${names.join('|')})/`;
 
 const layerRules = LAYERS.map((layer, index) => ({
@@ -48,7 +51,7 @@ module.exports = {
       name: 'every-shared-package-has-a-layer',
       comment: 'A new shared package takes its place in LAYERS.',
       severity: 'error',
-      from: { path: '^shared-packages/', pathNot: packages([...LAYERS.flat(), 'testkit']) },
+      from: { path: '^shared-packages/', pathNot: packages([...LAYERS.flat(), ...TOOLS]) },
       to: {},
     },
     {
@@ -87,7 +90,7 @@ module.exports = {
       from: {
         pathNot: [
           '^workers/[^/]+/src/store/',
-          '^workers/[^/]+/src/providers/[^/]+/[^/]*store[^/]*\\.ts$',
+          '^workers/[^/]+/src/providers/[^/]+/[^/]*(store|sql)[^/]*\\.ts$',
           '/drizzle\\.config\\.ts$',
           TESTS,
         ],

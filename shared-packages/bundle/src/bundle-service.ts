@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+/** Libraries written as CommonJS call `require`, which an ES module does not have. */
+const REQUIRE =
+  "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);";
+
+/** Makes `dist/main.js` of a Node service's `src/main.ts`: one file with all it imports, and its source map beside it. */
+export async function bundleService(folder: string): Promise<void> {
+  await build({
+    absWorkingDir: folder,
+    entryPoints: [join(folder, 'src/main.ts')],
+    outfile: join(folder, 'dist/main.js'),
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    banner: { js: REQUIRE },
+    sourcemap: 'linked',
+    // Stack traces need names and lines; the sources themselves stay in the repository.
+    sourcesContent: false,
+    logLevel: 'warning',
+  });
+}
