@@ -58,17 +58,20 @@ export function createNarrator({ run, offered, doneSteps }: CreateNarratorOption
     if (hasClientCalls) yield { type: 'client-calls', calls };
   }
 
+  function* endAs(finishReason: string): Generator<AgentEvent, void, undefined> {
+    run.record.ended();
+    yield { type: 'end', finishReason, usage: run.record.usage };
+  }
+
   function* endAtLimit(): Generator<AgentEvent, void, undefined> {
     run.record.signal('step_limit');
     yield* speak(`(Stopped after ${run.agent.maxSteps} steps, before the answer was complete. Ask for less at once.)`);
-    yield { type: 'end', finishReason: 'length', usage: run.record.usage };
+    yield* endAs('length');
   }
 
   function* end({ finishReason, rawFinishReason }: Extract<Part, { type: 'finish' }>): Generator<AgentEvent, void, undefined> {
-    const { usage } = run.record;
-    if (hasClientCalls && finishReason !== 'length') yield { type: 'end', finishReason: 'tool_calls', usage };
-    else if (finishReason !== 'tool-calls')
-      yield { type: 'end', finishReason: FINISH_REASONS[finishReason] ?? rawFinishReason ?? finishReason, usage };
+    if (hasClientCalls && finishReason !== 'length') yield* endAs('tool_calls');
+    else if (finishReason !== 'tool-calls') yield* endAs(FINISH_REASONS[finishReason] ?? rawFinishReason ?? finishReason);
     else if (index >= run.agent.maxSteps) yield* endAtLimit();
     else throw new RubotError('upstream_failed', 'The model said that it calls a tool, and named none. Ask again.');
   }

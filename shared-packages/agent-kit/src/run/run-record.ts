@@ -16,6 +16,9 @@ export interface RunRecord {
   toolEnded(call: LoggedToolCall): void;
   stepEnded(step: { readonly finishReason: string; readonly usage: Usage }): void;
   signal(name: string): void;
+  /** The answer is whole. */
+  ended(): void;
+  readonly hasEnded: boolean;
   failed(error: unknown): void;
   toAgentLog(): AgentLog;
 }
@@ -32,6 +35,7 @@ export function createRunRecord({ agent, model, now = Date.now }: CreateRunRecor
   let usage = NO_USAGE;
   let toolCalls: LoggedToolCall[] = [];
   let hasActed = false;
+  let hasEnded = false;
   let stepStartedAtMs = now();
 
   return {
@@ -62,6 +66,12 @@ export function createRunRecord({ agent, model, now = Date.now }: CreateRunRecor
     },
     signal(name) {
       signals.add(name);
+    },
+    ended() {
+      hasEnded = true;
+    },
+    get hasEnded() {
+      return hasEnded;
     },
     failed(error) {
       signals.add(RubotError.from(error).code);

@@ -17,17 +17,14 @@ import { prepareModel } from './prepare-model.ts';
  */
 export async function* runSteps(run: AgentRun): AsyncGenerator<AgentEvent, void, undefined> {
   let failure: RubotError | undefined;
-  let isOver = false;
   try {
     yield* followSteps(run);
-    isOver = true;
   } catch (thrown) {
-    isOver = true;
     failure = toRunFailure(run, thrown);
     throw failure;
   } finally {
     // A consumer that stops early ends the work, not only its reading.
-    if (!isOver) failure = new RubotError('cancelled', 'The answer was not read to its end.');
+    if (!run.record.hasEnded) failure ??= new RubotError('cancelled', 'The answer was not read to its end.');
     if (failure !== undefined) {
       run.deadline.abort(failure);
       run.record.failed(failure);

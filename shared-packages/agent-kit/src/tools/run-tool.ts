@@ -33,7 +33,8 @@ export async function runTool(run: AgentRun, { name, toolCallId }: ToolUse, work
     span.end({ error: failure, extra: { tool: name, tool_call_id: toolCallId } });
     run.record.toolEnded({ name, duration_ms: Date.now() - startedAtMs, ok: false });
     if (!FOR_THE_MODEL.has(failure.code)) run.deadline.abort(failure);
-    throw failure;
+    // The SDK shows the model the name of the error as well: with this one it reads as in a journal.
+    throw new Error(failure.message, { cause: failure });
   }
 }
 

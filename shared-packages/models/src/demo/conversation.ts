@@ -66,7 +66,7 @@ function readOutput(output: LanguageModelV4ToolResultOutput): Pick<ToolOutcome, 
     case 'text':
       return readText(output.value);
     case 'error-text':
-      return { value: undefined, failure: output.value };
+      return { value: undefined, failure: withoutPrefix(output.value) };
     default:
       return { value: undefined, failure: JSON.stringify(output) };
   }
@@ -74,12 +74,18 @@ function readOutput(output: LanguageModelV4ToolResultOutput): Pick<ToolOutcome, 
 
 /** A result that went over the wire is text; a failed one begins as agents write it. */
 function readText(text: string): Pick<ToolOutcome, 'value' | 'failure'> {
-  if (text.startsWith('Error: ')) return { value: undefined, failure: text.slice('Error: '.length) };
+  if (text.startsWith(ERROR_PREFIX)) return { value: undefined, failure: withoutPrefix(text) };
   try {
     return { value: JSON.parse(text), failure: undefined };
   } catch {
     return { value: text, failure: undefined };
   }
+}
+
+const ERROR_PREFIX = 'Error: ';
+
+function withoutPrefix(text: string): string {
+  return text.startsWith(ERROR_PREFIX) ? text.slice(ERROR_PREFIX.length) : text;
 }
 
 function parseObject(text: string): unknown {
