@@ -1,3 +1,4 @@
+import type { D1Database } from '@cloudflare/workers-types';
 import { importBearerKeys } from '@rubot/bearer/keys';
 import { verifyBearer } from '@rubot/bearer/verify';
 import { EnvironmentError } from '@rubot/config/parse-env';

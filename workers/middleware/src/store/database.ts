@@ -1,3 +1,4 @@
+import type { D1Database } from '@cloudflare/workers-types';
 import { RubotError } from '@rubot/errors';
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';

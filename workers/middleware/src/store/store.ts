@@ -1,3 +1,4 @@
+import type { D1Database } from '@cloudflare/workers-types';
 import { openDatabase, runBatch } from './database.ts';
 import { createIdentityBindingStore, type IdentityBindingStore } from './identity-bindings.ts';
 import { tenants } from './schema.ts';

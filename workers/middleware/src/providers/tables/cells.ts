@@ -45,7 +45,7 @@ function toNumber(value: string | number | boolean): number | undefined {
   if (typeof value !== 'string' || !NUMBER.test(value)) return undefined;
   const number = Number(value);
   // A longer integer, such as a card's number, would lose its last digits.
-  const isExact = !Number.isInteger(number) || Number.isSafeInteger(number);
+  const isExact = !/^-?\d+$/.test(value) || Number.isSafeInteger(number);
   return Number.isFinite(number) && isExact ? number : undefined;
 }
 

@@ -8,6 +8,8 @@ export function toName(text: string): string | undefined {
   const name = text
     .normalize('NFKC')
     .toLowerCase()
+    // Again, as lower case takes some letters apart: a name must be found by itself.
+    .normalize('NFKC')
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, '_')
     .replace(/^_+|_+$/g, '');
   return name === '' || name.length > MAX_NAME_CHARACTERS ? undefined : name;
