@@ -1,14 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findBrokenReferences } from './doc-refs/find-broken-references.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-const pages = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], { cwd: ROOT, encoding: 'utf8' })
-  .trim()
-  .split('\n')
-  .filter((path) => existsSync(join(ROOT, path)));
+// Not asked of git, which refuses to answer in a checkout of another user.
+const pages = globSync('**/*.md', { cwd: ROOT, exclude: ['**/node_modules', '**/dist', '.rubot'] });
 
 const broken = pages.flatMap((path) => {
   const page = { path, text: readFileSync(join(ROOT, path), 'utf8') };

@@ -4,6 +4,7 @@ import { type Check, runChecks } from './verify/run-checks.ts';
 /** Everything that can be said of the repository without running it. The slow ones first, as they bound the whole. */
 const CHECKS: readonly Check[] = [
   { name: 'types', command: ['turbo', 'run', 'typecheck', '--continue', '--output-logs=errors-only'] },
+  { name: 'worker deploys', command: ['node', 'scripts/check-workers.ts'] },
   { name: 'types of tests', command: ['tsc', '--project', 'tsconfig.json'] },
   { name: 'boundaries', command: ['node', 'scripts/check-boundaries.ts'] },
   { name: 'dead code', command: ['knip', '--no-config-hints', '--no-progress'] },

@@ -17,8 +17,6 @@ interface Outcome {
   readonly seconds: number;
 }
 
-const NAME_WIDTH = 18;
-
 /**
  * Runs all checks, the failing ones too: one line each as it ends, and what the failing ones printed at the end.
  *
@@ -26,12 +24,13 @@ const NAME_WIDTH = 18;
  */
 export async function runChecks(checks: readonly Check[], { concurrency, print }: RunChecksOptions): Promise<readonly string[]> {
   const failures: { readonly name: string; readonly output: string }[] = [];
+  const nameWidth = Math.max(...checks.map(({ name }) => name.length));
   const waiting = checks.values();
   const startedAtMs = performance.now();
   const work = async () => {
     for (const { name, command } of waiting) {
       const { ok, output, seconds } = await runCheck(command);
-      print(`${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(NAME_WIDTH)} ${seconds.toFixed(1)} s`);
+      print(`${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(nameWidth)} ${seconds.toFixed(1).padStart(5)} s`);
       if (!ok) failures.push({ name, output });
     }
   };
