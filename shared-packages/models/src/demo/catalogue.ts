@@ -3,34 +3,38 @@ import { isRecord } from './json-schema.ts';
 
 export interface CatalogueColumn {
   readonly name: string;
-  readonly type: string;
+  /** `undefined` before the table has been described. */
+  readonly type: string | undefined;
 }
 
 export interface CatalogueTable {
   readonly name: string;
-  /** Empty until the table has been described. */
   readonly columns: readonly CatalogueColumn[];
+  readonly isDescribed: boolean;
 }
 
 /** The tenant's tables, as far as tool results of this conversation tell of them; `undefined` before the first listing. */
 export function readCatalogue(outcomes: readonly ToolOutcome[]): readonly CatalogueTable[] | undefined {
   const listing = outcomes.findLast((outcome) => outcome.toolName === 'tables_list' && outcome.failure === undefined);
   if (listing === undefined) return undefined;
-  return recordsAt(listing.value, 'tables').map((table) => ({
-    name: String(table['name']),
-    columns: columnsOf(outcomes, String(table['name'])),
-  }));
+  return recordsAt(listing.value, 'tables').map((table) => {
+    const name = String(table['name']);
+    const described = describedColumns(outcomes, name);
+    return { name, columns: described ?? listedColumns(table['columns']), isDescribed: described !== undefined };
+  });
 }
 
-function columnsOf(outcomes: readonly ToolOutcome[], table: string): readonly CatalogueColumn[] {
+function describedColumns(outcomes: readonly ToolOutcome[], table: string): readonly CatalogueColumn[] | undefined {
   const description = outcomes.findLast(
-    (outcome) =>
-      outcome.toolName === 'tables_describe' &&
-      isRecord(outcome.input) &&
-      outcome.input['table'] === table &&
-      outcome.failure === undefined,
+    ({ toolName, input, failure }) =>
+      toolName === 'tables_describe' && isRecord(input) && input['table'] === table && failure === undefined,
   );
-  return recordsAt(description?.value, 'columns').map((column) => ({ name: String(column['name']), type: String(column['type']) }));
+  if (description === undefined) return undefined;
+  return recordsAt(description.value, 'columns').map((column) => ({ name: String(column['name']), type: String(column['type']) }));
+}
+
+function listedColumns(names: unknown): readonly CatalogueColumn[] {
+  return Array.isArray(names) ? names.map((name) => ({ name: String(name), type: undefined })) : [];
 }
 
 export function recordsAt(value: unknown, key: string): readonly Record<string, unknown>[] {

@@ -64,7 +64,7 @@ function guessColumn(table: CatalogueTable, before: string, value: number | stri
 }
 
 /** A column of the right type whose name says what it counts; ids count nothing. */
-function guessNumber(columns: readonly CatalogueColumn[], names: readonly string[], type: string): CatalogueColumn | undefined {
+function guessNumber(columns: readonly CatalogueColumn[], names: readonly string[], type: string | undefined): CatalogueColumn | undefined {
   const fitting = columns.filter((column) => column.type === type && !/(?:^|_)id$/.test(column.name));
   for (const name of names) {
     const match = fitting.find((column) => findName(toStems(column.name), name) >= 0);

@@ -14,7 +14,8 @@ export function describeRows({ input, value }: ToolOutcome): string {
     return describeAggregate({ rows, subject, condition, isGrouped: query['group_by'] !== undefined });
   if (rows.length === 0) return `No ${subject}${condition} were found.`;
   const heading = rows.length === 1 ? `One row of ${subject}${condition}:` : `${rows.length} ${subject}${condition}:`;
-  return `${heading}\n${rows.map((row) => `- ${describeRow(row)}`).join('\n')}`;
+  const more = isRecord(value) && value['has_more'] === true ? '\nThere are more.' : '';
+  return `${heading}\n${rows.map((row) => `- ${describeRow(row)}`).join('\n')}${more}`;
 }
 
 interface AggregateWords {

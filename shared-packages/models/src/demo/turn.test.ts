@@ -47,7 +47,8 @@ function answered(calls: readonly DemoToolCall[], toValue: (call: DemoToolCall) 
 }
 
 function answerTableTool(call: DemoToolCall, rows: readonly unknown[]): unknown {
-  if (call.toolName === 'tables_list') return { tables: Object.keys(COLUMNS).map((name) => ({ name })) };
+  if (call.toolName === 'tables_list')
+    return { tables: Object.entries(COLUMNS).map(([name, columns]) => ({ name, columns: Object.keys(columns) })) };
   if (call.toolName === 'tables_query') return { rows };
   const { table } = call.input as { table: string };
   return { columns: Object.entries(COLUMNS[table] ?? {}).map(([name, type]) => ({ name, type })) };
@@ -85,7 +86,7 @@ describe('the demo model over tables', () => {
       { name: 'Hex bolt', sku: 'HX-2', stock: 40, reorder_level: 200 },
     ];
     const told = ask('Which products are below their reorder level?', rows);
-    expect(told.called).toEqual(['tables_list', 'tables_describe', 'tables_describe', 'tables_query']);
+    expect(told.called).toEqual(['tables_list', 'tables_describe', 'tables_query']);
     expect(told.query).toEqual({
       table: 'products',
       columns: ['name', 'sku', 'reorder_level', 'stock'],

@@ -21,8 +21,6 @@ export type DemoTurn = { readonly text: string } | { readonly calls: readonly De
 export const DEMO_NOTE = '(demo model)';
 
 const GREETING = /^(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|yo)\b/i;
-/** More tables than these are not described in one go. */
-const MAX_DESCRIBED_TABLES = 6;
 const TABLES_PREFIX = 'tables_';
 
 /** Decides by rules alone: the same prompt and tools give the same turn. */
@@ -64,19 +62,11 @@ function askTables(conversation: Conversation, tools: readonly LanguageModelV4Fu
 
   const catalogue = readCatalogue(conversation.outcomes);
   if (catalogue === undefined) return callTools(conversation, [{ toolName: 'tables_list', input: {} }]);
-  const unknown = catalogue.filter((table) => table.columns.length === 0).slice(0, MAX_DESCRIBED_TABLES);
-  const hasDescribed = conversation.freshOutcomes.some((outcome) => outcome.toolName === 'tables_describe');
-  if (unknown.length > 0 && !hasDescribed) {
-    return callTools(
-      conversation,
-      unknown.map((table) => ({ toolName: 'tables_describe', input: { table: table.name } })),
-    );
-  }
   const table = findTable(conversation.question, catalogue);
   if (table === undefined) return { text: listTables(catalogue.map(({ name }) => name)) };
-  return callTools(conversation, [
-    { toolName: 'tables_query', input: buildQuery(conversation.question, table, readSchema(queryTool.inputSchema)) },
-  ]);
+  if (!table.isDescribed) return callTools(conversation, [{ toolName: 'tables_describe', input: { table: table.name } }]);
+  const input = buildQuery(conversation.question, table, readSchema(queryTool.inputSchema));
+  return callTools(conversation, [{ toolName: 'tables_query', input }]);
 }
 
 function listTables(names: readonly string[]): string {
