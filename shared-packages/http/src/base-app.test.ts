@@ -1,8 +1,9 @@
 import { LogLine } from '@rubot/contracts/log';
+import { RubotError } from '@rubot/errors';
 import { createLogger } from '@rubot/logging';
 import { COMMON_EVENTS } from '@rubot/logging/events';
 import { describe, expect, it } from 'vitest';
-import { type BaseEnv, createBaseApp } from './base-app.ts';
+import { answerHealthz, type BaseEnv, createBaseApp } from './base-app.ts';
 import { isEqualInConstantTime, matchesSecret } from './constant-time.ts';
 import { newRunId } from './run-id.ts';
 
@@ -31,6 +32,18 @@ describe('createBaseApp', () => {
     expect(lines.map((line) => LogLine.parse(line))).toMatchObject([
       { event_type: 'request.completed', log_level: 'warn', error: { code: 'internal' }, extra: { status: 500 } },
     ]);
+  });
+
+  it('keeps probes out of a log of requests, unless they fail', async () => {
+    const { app, lines } = createApp();
+    app.get('/healthz', answerHealthz);
+    app.get('/readyz', () => {
+      throw new RubotError('unavailable', 'The database is down.');
+    });
+    expect((await app.request('/healthz')).status).toBe(200);
+    expect(lines).toHaveLength(0);
+    expect((await app.request('/readyz')).status).toBe(503);
+    expect(lines).toMatchObject([{ event_type: 'probe.completed', log_level: 'warn', error: { code: 'unavailable' } }]);
   });
 
   it('bears the run id on failures too', async () => {

@@ -56,7 +56,7 @@ export function createLogger<Events extends EventTable>({
       const definition = events[event];
       if (definition === undefined) throw new TypeError(`log event ${event} is not declared in events.ts`);
       // A failed span is worth an operator's eye whatever level its event has when all is well.
-      const level = fields.error !== undefined && definition.level === 'info' ? 'warn' : definition.level;
+      const level = fields.error !== undefined && definition.level !== 'error' ? 'warn' : definition.level;
       if (LOG_LEVELS.indexOf(level) < threshold) return;
       sink({
         timestamp: new Date(now()).toISOString(),

@@ -22,7 +22,7 @@ export async function startClientFront({ listenPort, workerPort }: ClientFrontOp
     clients.add(client);
     client.on('error', ignoreReset);
     worker.on('error', ignoreReset);
-    client.pipe(worker, { end: false });
+    client.on('data', createForwarder(client, worker));
     worker.pipe(client);
     client.on('end', () => worker.resetAndDestroy());
     client.on('close', () => {
@@ -31,7 +31,6 @@ export async function startClientFront({ listenPort, workerPort }: ClientFrontOp
     });
     // workerd may answer and close while the client still sends; to destroy the client's socket now would lose the answer.
     worker.on('close', () => {
-      client.unpipe(worker);
       client.end();
       client.resume();
     });
@@ -46,6 +45,39 @@ export async function startClientFront({ listenPort, workerPort }: ClientFrontOp
       for (const client of clients) client.destroy();
       await closed;
     },
+  };
+}
+
+/** What one read of a socket gives at most: a request that fits is passed on at once. */
+const SMALL_REQUEST_BYTES = 65_536;
+const PAUSE_MS = 5;
+const CONTENT_LENGTH = /\r\ncontent-length: *(\d+)/i;
+
+/**
+ * Passes on what the client sends; a large body with a breath between its pieces. A worker that refuses a body answers and
+ * then resets, and a piece that is written into that reset would throw the answer away before it is read.
+ */
+function createForwarder(client: Socket, worker: Socket): (chunk: Buffer) => void {
+  let unansweredBytes = 0;
+  let isLarge = false;
+  worker.on('data', () => {
+    unansweredBytes = 0;
+    isLarge = false;
+  });
+
+  function write(chunk: Buffer): void {
+    if (worker.destroyed || worker.write(chunk)) client.resume();
+    else worker.once('drain', () => client.resume());
+  }
+
+  return function forward(chunk) {
+    client.pause();
+    // After the pause once through the poll phase: a timer that is late comes before what has long arrived.
+    if (isLarge) setTimeout(() => setImmediate(write, chunk), PAUSE_MS);
+    else write(chunk);
+    const declared = unansweredBytes === 0 ? Number(CONTENT_LENGTH.exec(chunk.toString('latin1'))?.[1] ?? 0) : 0;
+    unansweredBytes += chunk.byteLength;
+    isLarge ||= Math.max(declared, unansweredBytes) > SMALL_REQUEST_BYTES;
   };
 }
 
