@@ -30,6 +30,7 @@ export async function createCheckout(): Promise<Checkout> {
     logFile,
     async writeDevFile(gatewayUrl) {
       const devFile: DevFile = {
+        pid: 1,
         gateway_url: gatewayUrl,
         middleware_url: 'http://127.0.0.1:1',
         orchestrator_url: 'http://127.0.0.1:2',

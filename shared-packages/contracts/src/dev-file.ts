@@ -5,6 +5,8 @@ export const DEV_FILE_PATH = '.rubot/dev.json';
 
 /** Readable by its owner only, as it holds the keys of the local stack; those open nothing else. */
 export const DevFile = z.looseObject({
+  /** The process of the stack; it may have ended since, while its log stays. */
+  pid: z.number().int(),
   gateway_url: z.url(),
   middleware_url: z.url(),
   orchestrator_url: z.url(),

@@ -53,6 +53,16 @@ describe('buildTrace', () => {
     ]);
   });
 
+  it('does not take a count of one kind for all there is', () => {
+    const { traceId, lines } = recordCompletion();
+    const hinted = lines.map((line) =>
+      line.service === 'rubot-agent-tables' && line.extra?.['span_kind'] === 'server'
+        ? { ...line, extra: { ...line.extra, output_tokens: 1 } }
+        : line,
+    );
+    expect(buildTrace(traceId, hinted).tokens).toEqual({ input: 60, output: 15 });
+  });
+
   it('takes the tokens of an agent from its own report when its model calls logged none', () => {
     const { traceId, lines } = recordCompletion();
     const source = { agent_id: 'tables', provider: 'demo', model: 'scripted', steps: [], signals: [] };

@@ -116,7 +116,8 @@ function placeChildren(caller: TraceSpan, draft: Draft): readonly TraceSpan[] {
 function toStatedTokens(line: SpanLine): Tokens | undefined {
   const input = toNumber(line.extra?.['input_tokens']);
   const output = toNumber(line.extra?.['output_tokens']);
-  return input === undefined && output === undefined ? undefined : { input: input ?? 0, output: output ?? 0 };
+  // A count of one kind is a detail of that span; only both together speak for all under it.
+  return input === undefined || output === undefined ? undefined : { input, output };
 }
 
 function toKind(value: unknown): SpanKind {

@@ -1,0 +1,12 @@
+import { randomBytes } from 'node:crypto';
+
+/** The secrets that services share; the names are those of their variables. */
+const KEY_NAMES = ['GATEWAY_API_KEY', 'ADMIN_API_KEY', 'ORCHESTRATOR_API_KEY', 'MIDDLEWARE_API_KEY', 'BEARER_SIGNING_SECRET'] as const;
+
+export type StackKeys = Readonly<Record<(typeof KEY_NAMES)[number], string>>;
+
+/** Keeps the keys that there are, so that a client of yesterday's stack works today, and makes those that are missing. */
+export function completeKeys(known: Readonly<Record<string, string>>): StackKeys {
+  const entries = KEY_NAMES.map((name) => [name, known[name] ?? randomBytes(32).toString('hex')]);
+  return Object.fromEntries(entries) as Record<(typeof KEY_NAMES)[number], string>;
+}

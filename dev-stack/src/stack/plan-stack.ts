@@ -1,0 +1,137 @@
+import { HOSTED_WORKERS_VARIABLE, type HostedWorkers } from '../processes/hosted-workers.ts';
+import { REPOSITORY } from '../repository.ts';
+import { findAgentIds } from './agents.ts';
+import { completeKeys, type StackKeys } from './keys.ts';
+import type { StackOptions } from './options.ts';
+import { assertFree, findPorts } from './ports.ts';
+
+export const WORKERS = 'workers';
+export const ORCHESTRATOR = 'orchestrator';
+
+/** One process of the stack, named as its folder is. */
+export interface PlannedService {
+  readonly name: string;
+  readonly entry: URL;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface StackUrls {
+  readonly gateway: string;
+  readonly middleware: string;
+  readonly orchestrator: string;
+  /** Of the agents that were started. */
+  readonly agents: Readonly<Record<string, string>>;
+}
+
+export interface StackPlan {
+  readonly keys: StackKeys;
+  readonly urls: StackUrls;
+  readonly services: ReadonlyMap<string, PlannedService>;
+  readonly agentIds: readonly string[];
+}
+
+/** Where an unlinked sender of the local stack would be sent; there is no such page on this machine. */
+const LINK_URL = 'https://app.example.com/link';
+/** What a program needs of this machine to run at all, and to reach a model's provider. */
+const MACHINE_VARIABLES = /^(?:PATH|HOME|TMPDIR|TZ|LANG|LC_ALL|NODE_EXTRA_CA_CERTS|(?:https?|no)_proxy)$/i;
+
+/** Decides every port, key and variable before anything runs, as services name each other. */
+export async function planStack(options: StackOptions): Promise<StackPlan> {
+  const agentIds = options.orchestratorUrl === undefined ? (options.agents ?? findAgentIds()) : [];
+  const ports = await findPorts(['gateway', 'middleware', ORCHESTRATOR, ...agentIds.map(toFolder)]);
+  if (options.gatewayPort !== undefined) await assertFree(options.gatewayPort);
+  const urls: StackUrls = {
+    gateway: toOrigin(options.gatewayPort ?? portOf(ports, 'gateway')),
+    middleware: toOrigin(portOf(ports, 'middleware')),
+    orchestrator: options.orchestratorUrl ?? toOrigin(portOf(ports, ORCHESTRATOR)),
+    agents: Object.fromEntries(agentIds.map((id) => [id, toOrigin(portOf(ports, toFolder(id)))])),
+  };
+  const keys = options.keys ?? completeKeys({});
+  const services = [
+    planWorkers(options, keys, urls),
+    ...(options.orchestratorUrl === undefined ? [planOrchestrator(options, keys, urls)] : []),
+    ...agentIds.map((id) => planAgent(options, keys, urls, id)),
+  ];
+  return { keys, urls, agentIds, services: new Map(services.map((service) => [service.name, service])) };
+}
+
+export function toFolder(agentId: string): string {
+  return `agent-${agentId}`;
+}
+
+function planWorkers(options: StackOptions, keys: StackKeys, urls: StackUrls): PlannedService {
+  const { GATEWAY_API_KEY, ADMIN_API_KEY, MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET } = keys;
+  const hosted: HostedWorkers = {
+    ...(options.persistDirectory === undefined ? {} : { persistDirectory: options.persistDirectory }),
+    workers: [
+      toHosted(options, 'middleware', urls.middleware, { MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET }),
+      toHosted(options, 'gateway', urls.gateway, {
+        GATEWAY_API_KEY,
+        ADMIN_API_KEY,
+        MIDDLEWARE_API_KEY,
+        BEARER_SIGNING_SECRET,
+        ORCHESTRATOR_URL: urls.orchestrator,
+        LINK_URL,
+      }),
+    ],
+  };
+  return {
+    name: WORKERS,
+    entry: new URL('dev-stack/src/processes/workers-host.ts', REPOSITORY),
+    environment: { ...machineVariables(), [HOSTED_WORKERS_VARIABLE]: JSON.stringify(hosted) },
+  };
+}
+
+function toHosted(options: StackOptions, folder: string, url: string, variables: Record<string, string>): HostedWorkers['workers'][number] {
+  return {
+    directory: new URL(`workers/${folder}/`, REPOSITORY).href,
+    variables: { ...variables, ...options.variables?.[folder] },
+    port: Number(new URL(url).port),
+  };
+}
+
+function planOrchestrator(options: StackOptions, keys: StackKeys, urls: StackUrls): PlannedService {
+  const { GATEWAY_API_KEY, ORCHESTRATOR_API_KEY } = keys;
+  const registry = { ...urls.agents, ...options.extraAgents };
+  return planService(options, ORCHESTRATOR, urls.orchestrator, {
+    GATEWAY_API_KEY,
+    ORCHESTRATOR_API_KEY,
+    AGENT_REGISTRY_JSON: JSON.stringify(registry),
+  });
+}
+
+function planAgent(options: StackOptions, keys: StackKeys, urls: StackUrls, id: string): PlannedService {
+  const { ORCHESTRATOR_API_KEY } = keys;
+  return planService(options, toFolder(id), urls.agents[id] ?? '', { ORCHESTRATOR_API_KEY, MIDDLEWARE_URL: urls.middleware });
+}
+
+function planService(options: StackOptions, folder: string, url: string, variables: Record<string, string>): PlannedService {
+  return {
+    name: folder,
+    entry: new URL(`services/${folder}/src/main.ts`, REPOSITORY),
+    environment: {
+      ...machineVariables(),
+      HOST: '127.0.0.1',
+      PORT: new URL(url).port,
+      ...variables,
+      ...options.modelVariables,
+      ...options.variables?.[folder],
+    },
+  };
+}
+
+/** The rest of this process's environment stays here: a service sees what its deployment would give it. */
+function machineVariables(): Record<string, string> {
+  const entries = Object.entries(process.env).flatMap(([name, value]) =>
+    MACHINE_VARIABLES.test(name) && value !== undefined ? [[name, value] as const] : [],
+  );
+  return Object.fromEntries(entries);
+}
+
+function portOf(ports: Readonly<Record<string, number>>, name: string): number {
+  return ports[name] ?? 0;
+}
+
+function toOrigin(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}

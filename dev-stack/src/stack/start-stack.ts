@@ -1,0 +1,100 @@
+import { createLogWriter } from '@rubot/traces/node/log-writer';
+import { DEMO, type Demo } from '../seed/demo.ts';
+import { seedDemo } from '../seed/seed-demo.ts';
+import type { StackKeys } from './keys.ts';
+import { createLogHub, type LogHub } from './log-hub.ts';
+import type { StackOptions } from './options.ts';
+import { ORCHESTRATOR, planStack, type StackPlan, type StackUrls, toFolder, WORKERS } from './plan-stack.ts';
+import { StackError } from './stack-error.ts';
+import { createSupervisor, type Supervisor } from './supervisor.ts';
+
+export interface Stack extends Pick<LogHub, 'linesOf' | 'waitForLine' | 'waitForTrace'> {
+  readonly urls: StackUrls;
+  readonly keys: StackKeys;
+  readonly demo: Demo;
+  /** Services by their folders: `orchestrator`, `agent-tables`; `workers` for both Workers. */
+  startService(name: string): Promise<void>;
+  stopService(name: string): Promise<void>;
+  killService(name: string, signal?: NodeJS.Signals): Promise<void>;
+  restartService(name: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Boots the whole platform on loopback, each service as its deployment runs it. Nothing of it outlives this process.
+ *
+ * @throws StackError in words that say what to do
+ */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const plan = await planStack(options);
+  const onNoise = options.onNoise ?? (() => {});
+  const log = createLogHub();
+  const store =
+    options.logFile === undefined ? undefined : createLogWriter({ path: options.logFile, onError: (error) => onNoise(error.message) });
+  const supervisor = createSupervisor({
+    services: plan.services,
+    onLine(line) {
+      store?.write(line);
+      log.accept(line);
+    },
+    onNoise,
+    onCrash: options.onCrash ?? (() => {}),
+  });
+
+  async function startService(name: string): Promise<void> {
+    const since = new Date().toISOString();
+    await supervisor.start(name);
+    if (name === ORCHESTRATOR) await untilAgentsAreKnown(plan, log, since);
+  }
+
+  async function stop(): Promise<void> {
+    await supervisor.stopAll();
+    await store?.close();
+  }
+
+  try {
+    await startAll(plan, startService);
+    if (options.seed !== false) await seedDemo({ middlewareUrl: plan.urls.middleware, keys: plan.keys });
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+  return { ...toControls(supervisor, startService), ...log, urls: plan.urls, keys: plan.keys, demo: DEMO, stop };
+}
+
+function toControls(supervisor: Supervisor, startService: Stack['startService']) {
+  return {
+    startService,
+    stopService: supervisor.stop,
+    killService: supervisor.kill,
+    async restartService(name: string) {
+      await supervisor.stop(name);
+      await startService(name);
+    },
+  };
+}
+
+/** The orchestrator last, as it asks its agents who they are when it starts. */
+async function startAll(plan: StackPlan, startService: Stack['startService']): Promise<void> {
+  const first = [WORKERS, ...plan.agentIds.map(toFolder)];
+  const outcomes = await Promise.allSettled(first.map(startService));
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+  if (plan.services.has(ORCHESTRATOR)) await startService(ORCHESTRATOR);
+}
+
+/** From then on every agent of the stack can be chosen; before, a request might be answered by fewer than there are. */
+async function untilAgentsAreKnown({ agentIds }: StackPlan, log: LogHub, since: string): Promise<void> {
+  const known = agentIds.map((id) =>
+    log.waitForLine(
+      (line) =>
+        line.event_type === 'capabilities.refreshed' &&
+        line.extra?.['agent_id'] === id &&
+        line.error === undefined &&
+        line.timestamp >= since,
+    ),
+  );
+  const outcomes = await Promise.allSettled(known);
+  const missing = agentIds.filter((_, index) => outcomes[index]?.status === 'rejected');
+  if (missing.length > 0) throw new StackError(`The orchestrator did not learn what these agents can do: ${missing.join(', ')}.`);
+}
