@@ -29,7 +29,7 @@ export async function runBatch<const Statements extends readonly [Statement, ...
 }
 
 /** https://developers.cloudflare.com/d1/observability/debug-d1/#error-list */
-const PASSING_TROUBLE = /network connection lost|object to be reset|reset because|overloaded|too many requests queued|starting up D1/i;
+const PASSING_TROUBLE = /network connection lost|to be reset|was reset|reset because|overloaded|too many requests queued|starting up D1/i;
 const BROKEN_CONSTRAINT = /constraint failed/i;
 
 function toDatabaseError(cause: unknown): unknown {
