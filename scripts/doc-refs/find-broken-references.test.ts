@@ -29,6 +29,7 @@ describe('findBrokenReferences', () => {
     '[deploying](deploy.md#rollback), [again](../docs/deploy.md), [away](https://example.com/services/gone.ts)',
     'the limits are in `biome.jsonc`, the entry is `main.ts`',
     'run `npm run verify` or `pnpm verify`; `pnpm install`',
+    'pnpm comes through npx, and packages export `./src/*.ts`',
     'https://docs.example.com/guides/services/gone and `/workers/gone`',
   ])('finds nothing wrong with: %s', (text) => {
     expect(broken(text)).toEqual([]);
@@ -42,7 +43,7 @@ describe('findBrokenReferences', () => {
     ['a link', '[gone](gone.md)', 'gone.md'],
     ['a file at the root', '`biome.json`', 'biome.json'],
     ['a script', '`npm run lint`', 'npm run lint'],
-    ['a script by pnpm', '`pnpm lint`', 'npm run lint'],
+    ['a script by pnpm', '```sh\npnpm lint\n```', 'npm run lint'],
   ])('finds %s that is not there', (_name, text, reference) => {
     expect(broken(text)).toEqual([reference]);
   });

@@ -16,8 +16,10 @@ export interface Page {
 const FOLDERS = ['workers', 'services', 'shared-packages', 'dev-stack', 'cli', 'docs', 'scripts', 'deploy', '\\.ci', '\\.github'].join('|');
 /** `services/agent-<name>/src/{main,env}.ts`: any text that starts as a path of this repository does. */
 const PATH_FROM_ROOT = new RegExp(`(?<![\\w@:/.-])(?:${FOLDERS})/[\\w@.*{},<>/-]*`, 'g');
-const FILE_IN_CODE = /`([\w@.*{},<>/-]+\.(?:ts|mjs|cjs|md|jsonc?|ya?ml|sql))`/g;
+const FILE_IN_CODE = /`((?!\.\/)[\w@.*{},<>/-]+\.(?:ts|mjs|cjs|md|jsonc?|ya?ml|sql))`/g;
 const LINK = /\]\((?!https?:|mailto:|#)([^)\s]+)\)/g;
+/** `inline`, or the lines between fences. */
+const CODE = /```[\s\S]*?```|`[^`\n]+`/g;
 const SCRIPT = /\b(?:npm run|pnpm) ([a-z][\w:-]*)/g;
 const COMMANDS_OF_PNPM = new Set(['install', 'add', 'exec', 'dlx', 'run', 'test', 'start']);
 
@@ -29,7 +31,7 @@ export function findBrokenReferences({ path, text }: Page, { root, scripts }: Re
   return [
     ...fromRoot.filter((reference) => !exists(root, reference)),
     ...files.filter((reference) => !exists(root, reference) && !exists(join(root, beside), reference) && !isBareName(reference, root)),
-    ...matches(text, SCRIPT)
+    ...matches(matches(text, CODE).join('\n'), SCRIPT)
       .filter((name) => !COMMANDS_OF_PNPM.has(name) && !scripts.includes(name))
       .map((name) => `npm run ${name}`),
   ].filter((reference, index, all) => all.indexOf(reference) === index);
