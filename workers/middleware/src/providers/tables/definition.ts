@@ -28,6 +28,6 @@ export function findColumn(table: TableDefinition, requestedName: string, param:
   );
 }
 
-export function describeColumns(columns: readonly Column[]): string {
+function describeColumns(columns: readonly Column[]): string {
   return columns.map(({ name, type }) => `${name} (${type})`).join(', ');
 }

@@ -7,7 +7,6 @@ export const RequestedName = z.string().min(1).max(200);
 const Scalar = z.union([z.string(), z.number(), z.boolean()]);
 
 export const OPERATORS = ['eq', 'ne', 'lt', 'lte', 'gt', 'gte', 'in', 'contains', 'starts_with', 'is_empty', 'is_not_empty'] as const;
-export type Operator = (typeof OPERATORS)[number];
 
 export const WhereInput = z.strictObject({
   column: RequestedName,

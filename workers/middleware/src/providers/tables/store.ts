@@ -98,11 +98,11 @@ export function insertRows(database: Database, tenantId: string, tableName: stri
 const MAX_CHUNK_CHARACTERS = 600_000;
 
 /** The rows as JSON arrays, each small enough for one parameter. */
-export function toChunks(rows: readonly StoredRow[], maxCharacters: number = MAX_CHUNK_CHARACTERS): readonly string[] {
+function toChunks(rows: readonly StoredRow[]): readonly string[] {
   const chunks: StoredRow[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const row of rows) {
-    if (size + row.length > maxCharacters) {
+    if (size + row.length > MAX_CHUNK_CHARACTERS) {
       chunks.push([]);
       size = 0;
     }
