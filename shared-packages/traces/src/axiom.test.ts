@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { LogLine } from '@rubot/contracts/log';
 import { afterEach, describe, expect, it } from 'vitest';
-import { COMPLETION_ID, RUN_ID, recordCompletion } from '../tests/sample-trace.ts';
+import { RUN_ID, recordCompletion } from '../tests/sample-trace.ts';
 import { createAxiomSource } from './axiom.ts';
 import { buildTrace } from './build-trace.ts';
 import { renderWaterfall } from './render-waterfall.ts';
@@ -109,7 +109,7 @@ describe('createAxiomSource', () => {
     expect(await loadTrace(source, traceId)).toEqual(buildTrace(traceId, lines));
   });
 
-  it.each([RUN_ID, COMPLETION_ID])('finds the trace of %s', async (id) => {
+  it.each([RUN_ID, RUN_ID.replace('run_', 'chatcmpl-')])('finds the trace of %s', async (id) => {
     const { traceId, lines } = recordCompletion();
     const { source } = await startAxiom((query) => toTabular(find(lines.map(toAxiomRow), query)));
     expect((await loadTrace(source, id))?.traceId).toBe(traceId);

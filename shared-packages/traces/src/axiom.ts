@@ -23,7 +23,7 @@ const LOOKBACK_MS = 30 * 86_400_000;
 /** Lines that were just written may be ahead of this machine's clock. */
 const CLOCK_MARGIN_MS = 3_600_000;
 const TIMEOUT_MS = 30_000;
-const MAX_MENTIONS = 20;
+const MAX_RUN_LINES = 20;
 const MAX_ERROR_CHARACTERS = 200;
 
 /** One array a column. https://axiom.co/docs/restapi/endpoints/queryApl */
@@ -48,8 +48,8 @@ export function createAxiomSource(options: AxiomSourceOptions): TraceSource {
       const wrapped = await query(options, `search "*${assertSafe(traceId)}*" | sort by _time asc`);
       return [...rows, ...wrapped];
     },
-    findMentions(id) {
-      return query(options, `search "*${assertSafe(id)}*" | sort by _time desc | limit ${MAX_MENTIONS}`);
+    findLinesOfRun(runId) {
+      return query(options, `search "*${assertSafe(runId)}*" | sort by _time desc | limit ${MAX_RUN_LINES}`);
     },
   };
 }

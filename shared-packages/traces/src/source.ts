@@ -10,15 +10,13 @@ export interface TraceSource {
   readonly name: string;
   /** Every line of one trace, in any order. */
   findLines(traceId: string): Promise<readonly LogLine[]>;
-  /** The newest lines that mention an id, such as a run's; a few are enough. */
-  findMentions(id: string): Promise<readonly LogLine[]>;
+  /** Lines that name a run, newest first; a few are enough. */
+  findLinesOfRun(runId: string): Promise<readonly LogLine[]>;
 }
-
-const CompletionId = /^chatcmpl-[A-Za-z0-9]{1,64}$/;
 
 /** Whether a text can be looked up at all. */
 export function isTraceLookupId(text: string): boolean {
-  return TraceId.safeParse(text).success || RunId.safeParse(text).success || CompletionId.test(text);
+  return TraceId.safeParse(text).success || toRunId(text) !== undefined;
 }
 
 /**
@@ -27,24 +25,25 @@ export function isTraceLookupId(text: string): boolean {
  * @throws RubotError `invalid_request` for a text that is none of the three, and whatever the store throws
  */
 export async function loadTrace(source: TraceSource, id: string): Promise<Trace | undefined> {
-  const traceId = await toTraceId(source, id);
+  const traceId = TraceId.safeParse(id).success ? id : await findTraceId(source, id);
   if (traceId === undefined) return undefined;
   const lines = await source.findLines(traceId);
   return lines.length === 0 ? undefined : buildTrace(traceId, lines);
 }
 
-async function toTraceId(source: TraceSource, id: string): Promise<string | undefined> {
-  if (TraceId.safeParse(id).success) return id;
-  if (!isTraceLookupId(id)) {
+async function findTraceId(source: TraceSource, id: string): Promise<string | undefined> {
+  const runId = toRunId(id);
+  if (runId === undefined) {
     throw new RubotError(
       'invalid_request',
       'That is no id of a trace (32 lower-case hex digits), of a run (run_…) or of a completion (chatcmpl-…).',
     );
   }
-  const mentions = await source.findMentions(id);
-  return mentions.find((line) => line.trace_id !== undefined && mentionsId(line, id))?.trace_id;
+  const lines = await source.findLinesOfRun(runId);
+  return lines.find((line) => line.trace_id !== undefined && line.run_id === runId)?.trace_id;
 }
 
-function mentionsId(line: LogLine, id: string): boolean {
-  return line.run_id === id || Object.values(line.extra ?? {}).includes(id);
+/** A completion is named after its run, so that whoever holds an answer can find out how it came about. */
+function toRunId(id: string): string | undefined {
+  return RunId.safeParse(id.replace(/^chatcmpl-/, 'run_')).data;
 }

@@ -80,7 +80,7 @@ export function recordCompletion(options: SampleOptions = {}): Sample {
         call(tool, 'rubot-agent-tables', 'rubot-middleware', path, () => wait(10), options.toolError);
         tool.end(options.toolError === undefined ? {} : { error: options.toolError });
         runModel(agent, 200);
-        agent.log('agent.log', { extra: { completion_id: COMPLETION_ID } });
+        agent.log('agent.log');
       });
     });
   });
@@ -88,4 +88,3 @@ export function recordCompletion(options: SampleOptions = {}): Sample {
 }
 
 export const RUN_ID = `run_${'0'.repeat(31)}1`;
-export const COMPLETION_ID = `chatcmpl-${'0'.repeat(31)}1`;

@@ -8,7 +8,7 @@ import { GATEWAY_SERVICE } from '../trace.ts';
 import { ROTATED_FILES, toFileName } from './log-files.ts';
 import { readLinesBackward } from './read-lines-backward.ts';
 
-const MAX_MENTIONS = 20;
+const MAX_RUN_LINES = 20;
 /** Lines this much older than a trace's first span cannot be of it, even where clocks differ. */
 const CLOCK_MARGIN_MS = 60_000;
 
@@ -24,11 +24,11 @@ export function createLocalSource(path: string): TraceSource {
       }
       return found;
     },
-    async findMentions(id) {
+    async findLinesOfRun(runId) {
       const found: LogLine[] = [];
       for await (const batch of readStore(path)) {
-        found.push(...pickLines(batch, id));
-        if (found.length >= MAX_MENTIONS) break;
+        found.push(...pickLines(batch, runId));
+        if (found.length >= MAX_RUN_LINES) break;
       }
       return found;
     },

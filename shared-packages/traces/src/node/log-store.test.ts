@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { COMPLETION_ID, RUN_ID, recordCompletion } from '../../tests/sample-trace.ts';
+import { RUN_ID, recordCompletion } from '../../tests/sample-trace.ts';
 import { buildTrace } from '../build-trace.ts';
 import { loadTrace } from '../source.ts';
 import { createLocalSource } from './log-reader.ts';
@@ -37,7 +37,7 @@ describe('the local log store', () => {
     }
   });
 
-  it.each([RUN_ID, COMPLETION_ID])('finds the trace of %s', async (id) => {
+  it.each([RUN_ID, RUN_ID.replace('run_', 'chatcmpl-')])('finds the trace of %s', async (id) => {
     const { traceId, lines } = recordCompletion();
     const writer = openWriter();
     for (const line of lines) writer.write(JSON.stringify(line));
