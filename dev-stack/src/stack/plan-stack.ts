@@ -1,3 +1,5 @@
+import { toPostgresUrl } from '@rubot/testkit/postgres/start-postgres';
+import { HOSTED_POSTGRES_VARIABLE, type HostedPostgres } from '../processes/hosted-postgres.ts';
 import { HOSTED_WORKERS_VARIABLE, type HostedWorkers } from '../processes/hosted-workers.ts';
 import { REPOSITORY } from '../repository.ts';
 import { findAgentIds } from './agents.ts';
@@ -7,6 +9,7 @@ import { assertFree, findPorts } from './ports.ts';
 
 export const WORKERS = 'workers';
 export const ORCHESTRATOR = 'orchestrator';
+export const POSTGRES = 'postgres';
 
 /** One process of the stack, named as its folder is. */
 export interface PlannedService {
@@ -38,7 +41,7 @@ const MACHINE_VARIABLES = /^(?:PATH|HOME|TMPDIR|TZ|LANG|LC_ALL|NODE_EXTRA_CA_CER
 /** Decides every port, key and variable before anything runs, as services name each other. */
 export async function planStack(options: StackOptions): Promise<StackPlan> {
   const agentIds = options.orchestratorUrl === undefined ? (options.agents ?? findAgentIds()) : [];
-  const ports = await findPorts(['gateway', 'middleware', ORCHESTRATOR, ...agentIds.map(toFolder)]);
+  const ports = await findPorts(['gateway', 'middleware', POSTGRES, ORCHESTRATOR, ...agentIds.map(toFolder)]);
   if (options.gatewayPort !== undefined) await assertFree(options.gatewayPort);
   const urls: StackUrls = {
     gateway: toOrigin(options.gatewayPort ?? portOf(ports, 'gateway')),
@@ -49,7 +52,7 @@ export async function planStack(options: StackOptions): Promise<StackPlan> {
   const keys = options.keys ?? completeKeys({});
   const services = [
     planWorkers(options, keys, urls),
-    ...(options.orchestratorUrl === undefined ? [planOrchestrator(options, keys, urls)] : []),
+    ...(options.orchestratorUrl === undefined ? planRuns(options, keys, urls, portOf(ports, POSTGRES)) : []),
     ...agentIds.map((id) => planAgent(options, keys, urls, id)),
   ];
   return { keys, urls, agentIds, services: new Map(services.map((service) => [service.name, service])) };
@@ -90,12 +93,31 @@ function toHosted(options: StackOptions, folder: string, url: string, variables:
   };
 }
 
-function planOrchestrator(options: StackOptions, keys: StackKeys, urls: StackUrls): PlannedService {
+/** The orchestrator, and the database in which its runs outlive it. */
+function planRuns(options: StackOptions, keys: StackKeys, urls: StackUrls, postgresPort: number): readonly PlannedService[] {
+  const { POSTGRES_PASSWORD: password } = keys;
+  const hosted: HostedPostgres = {
+    port: postgresPort,
+    password,
+    ...(options.postgresDirectory === undefined ? {} : { directory: options.postgresDirectory }),
+  };
+  return [
+    {
+      name: POSTGRES,
+      entry: new URL('dev-stack/src/processes/postgres-host.ts', REPOSITORY),
+      environment: { ...machineVariables(), [HOSTED_POSTGRES_VARIABLE]: JSON.stringify(hosted) },
+    },
+    planOrchestrator(options, keys, urls, toPostgresUrl(postgresPort, password)),
+  ];
+}
+
+function planOrchestrator(options: StackOptions, keys: StackKeys, urls: StackUrls, databaseUrl: string): PlannedService {
   const { GATEWAY_API_KEY, ORCHESTRATOR_API_KEY } = keys;
   const registry = { ...urls.agents, ...options.extraAgents };
   return planService(options, ORCHESTRATOR, urls.orchestrator, {
     GATEWAY_API_KEY,
     ORCHESTRATOR_API_KEY,
+    DATABASE_URL: databaseUrl,
     AGENT_REGISTRY_JSON: JSON.stringify(registry),
   });
 }

@@ -4,7 +4,7 @@ import { seedDemo } from '../seed/seed-demo.ts';
 import type { StackKeys } from './keys.ts';
 import { createLogHub, type LogHub } from './log-hub.ts';
 import type { StackOptions } from './options.ts';
-import { ORCHESTRATOR, planStack, type StackPlan, type StackUrls, toFolder, WORKERS } from './plan-stack.ts';
+import { ORCHESTRATOR, POSTGRES, planStack, type StackPlan, type StackUrls, toFolder, WORKERS } from './plan-stack.ts';
 import { StackError } from './stack-error.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 
@@ -48,7 +48,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 
   async function stop(): Promise<void> {
-    await supervisor.stopAll();
+    await supervisor.stopAll(POSTGRES);
     await store?.close();
   }
 
@@ -74,9 +74,9 @@ function toControls(supervisor: Supervisor, startService: Stack['startService'])
   };
 }
 
-/** The orchestrator last, as it asks its agents who they are when it starts. */
+/** The orchestrator last, as it asks its agents who they are when it starts, and its database for the schema. */
 async function startAll(plan: StackPlan, startService: Stack['startService']): Promise<void> {
-  const first = [WORKERS, ...plan.agentIds.map(toFolder)];
+  const first = [WORKERS, ...(plan.services.has(POSTGRES) ? [POSTGRES] : []), ...plan.agentIds.map(toFolder)];
   const outcomes = await Promise.allSettled(first.map(startService));
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) throw failure.reason;

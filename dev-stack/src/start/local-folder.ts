@@ -11,6 +11,7 @@ export interface LocalFolder {
   readonly keys: StackKeys;
   readonly devFile: string;
   readonly dataDirectory: string;
+  readonly postgresDirectory: string;
   readonly logFile: string;
   writeDevFile(stack: Stack): void;
   /** Keeps what services print beside their log lines. */
@@ -34,6 +35,7 @@ export function openLocalFolder(): LocalFolder {
     keys: completeKeys(known?.keys ?? {}),
     devFile,
     dataDirectory: toPath('.rubot/d1'),
+    postgresDirectory: toPath('.rubot/postgres'),
     logFile,
     writeDevFile: (stack) => replaceFile(devFile, `${JSON.stringify(toDevFile(stack, logFile), null, 2)}\n`),
     writeNoise: (line) => appendFileSync(noiseFile, `${line}\n`),

@@ -1,5 +1,6 @@
 import { BEARER_SCOPES } from '@rubot/contracts/bearer';
 import { ChatRequest } from '@rubot/contracts/chat-request';
+import { HEADERS } from '@rubot/contracts/headers';
 import { deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
 import { createDeadline, type Deadline } from '@rubot/http/deadline';
@@ -43,7 +44,7 @@ export function createChatCompletionHandler(deps: GatewayDeps): Handler<GatewayE
     };
     span.annotate({ tenant_id: caller.tenantId, run_id: runId });
     const dataBearer = await deps.mintBearer({ ...caller, runId, scope: BEARER_SCOPES });
-    const call = { caller, runId, dataBearer, body: body.bytes };
+    const call = { caller, runId, dataBearer, onDisconnect: c.req.header(HEADERS.onDisconnect), body: body.bytes };
     return request.stream === true ? answerStream(c, deps, call, deadline) : answerWhole(c, deps, call, deadline);
   };
 }

@@ -89,11 +89,14 @@ function bodyOf(upstream: Response): ReadableStream<Uint8Array> {
   return upstream.body;
 }
 
-/** A whole stream's last frame is `[DONE]` or an error that the orchestrator itself told of. */
+/** The last event of a run, with or without its number. */
+const END_FRAME = /^(?:id: \d+\n)?event: end\n/;
+
+/** A whole stream's last frame is `[DONE]`, a run's end, or an error that the orchestrator itself told of. */
 function isWholeEnd(lastWhole: Uint8Array, partial: Uint8Array): boolean {
   const text = decoder.decode(lastWhole);
   const lastFrame = text.slice(text.lastIndexOf('\n\n', text.length - 3) + 1).trimStart();
-  return partial.byteLength === 0 && (lastFrame === DONE_FRAME || lastFrame.startsWith(ERROR_FRAME_START));
+  return partial.byteLength === 0 && (lastFrame === DONE_FRAME || lastFrame.startsWith(ERROR_FRAME_START) || END_FRAME.test(lastFrame));
 }
 
 function toStreamError(thrown: unknown): RubotError {
