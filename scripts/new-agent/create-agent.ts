@@ -40,6 +40,7 @@ function rename(text: string, name: string): string {
     .replaceAll(`agent-${TEMPLATE}`, `agent-${name}`)
     .replaceAll('agentTemplate', `agent${title.join('')}`)
     .replaceAll('AGENT_TEMPLATE_', `AGENT_${name.toUpperCase().replaceAll('-', '_')}_`)
+    .replaceAll(`the agent "${TEMPLATE}"`, `the agent "${name}"`)
     .replaceAll(`id: '${TEMPLATE}'`, `id: '${name}'`)
     .replaceAll(`name: 'Template'`, `name: '${title.join(' ')}'`);
 }
