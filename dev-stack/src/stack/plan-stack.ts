@@ -4,6 +4,7 @@ import { findAgentIds } from './agents.ts';
 import { completeKeys, type StackKeys } from './keys.ts';
 import type { StackOptions } from './options.ts';
 import { assertFree, findPorts } from './ports.ts';
+import type { StackUrls } from './urls.ts';
 
 export const WORKERS = 'workers';
 export const ORCHESTRATOR = 'orchestrator';
@@ -15,12 +16,14 @@ export interface PlannedService {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-export interface StackUrls {
-  readonly gateway: string;
-  readonly middleware: string;
-  readonly orchestrator: string;
-  /** Of the agents that were started. */
-  readonly agents: Readonly<Record<string, string>>;
+/** What each service is planned from. */
+interface Wiring {
+  readonly options: StackOptions;
+  readonly keys: StackKeys;
+  /** Where each service listens. */
+  readonly urls: StackUrls;
+  /** Where the others are told to find it. */
+  readonly peers: StackUrls;
 }
 
 export interface StackPlan {
@@ -47,10 +50,11 @@ export async function planStack(options: StackOptions): Promise<StackPlan> {
     agents: Object.fromEntries(agentIds.map((id) => [id, toOrigin(portOf(ports, toFolder(id)))])),
   };
   const keys = options.keys ?? completeKeys({});
+  const wiring: Wiring = { options, keys, urls, peers: options.reroute?.(urls) ?? urls };
   const services = [
-    planWorkers(options, keys, urls),
-    ...(options.orchestratorUrl === undefined ? [planOrchestrator(options, keys, urls)] : []),
-    ...agentIds.map((id) => planAgent(options, keys, urls, id)),
+    planWorkers(wiring),
+    ...(options.orchestratorUrl === undefined ? [planOrchestrator(wiring)] : []),
+    ...agentIds.map((id) => planAgent(wiring, id)),
   ];
   return { keys, urls, agentIds, services: new Map(services.map((service) => [service.name, service])) };
 }
@@ -59,7 +63,7 @@ export function toFolder(agentId: string): string {
   return `agent-${agentId}`;
 }
 
-function planWorkers(options: StackOptions, keys: StackKeys, urls: StackUrls): PlannedService {
+function planWorkers({ options, keys, urls, peers }: Wiring): PlannedService {
   const { GATEWAY_API_KEY, ADMIN_API_KEY, MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET } = keys;
   const hosted: HostedWorkers = {
     ...(options.persistDirectory === undefined ? {} : { persistDirectory: options.persistDirectory }),
@@ -70,7 +74,7 @@ function planWorkers(options: StackOptions, keys: StackKeys, urls: StackUrls): P
         ADMIN_API_KEY,
         MIDDLEWARE_API_KEY,
         BEARER_SIGNING_SECRET,
-        ORCHESTRATOR_URL: urls.orchestrator,
+        ORCHESTRATOR_URL: peers.orchestrator,
         LINK_URL,
       }),
     ],
@@ -90,9 +94,9 @@ function toHosted(options: StackOptions, folder: string, url: string, variables:
   };
 }
 
-function planOrchestrator(options: StackOptions, keys: StackKeys, urls: StackUrls): PlannedService {
+function planOrchestrator({ options, keys, urls, peers }: Wiring): PlannedService {
   const { GATEWAY_API_KEY, ORCHESTRATOR_API_KEY } = keys;
-  const registry = { ...urls.agents, ...options.extraAgents };
+  const registry = { ...peers.agents, ...options.extraAgents };
   return planService(options, ORCHESTRATOR, urls.orchestrator, {
     GATEWAY_API_KEY,
     ORCHESTRATOR_API_KEY,
@@ -100,9 +104,9 @@ function planOrchestrator(options: StackOptions, keys: StackKeys, urls: StackUrl
   });
 }
 
-function planAgent(options: StackOptions, keys: StackKeys, urls: StackUrls, id: string): PlannedService {
+function planAgent({ options, keys, urls, peers }: Wiring, id: string): PlannedService {
   const { ORCHESTRATOR_API_KEY } = keys;
-  return planService(options, toFolder(id), urls.agents[id] ?? '', { ORCHESTRATOR_API_KEY, MIDDLEWARE_URL: urls.middleware });
+  return planService(options, toFolder(id), urls.agents[id] ?? '', { ORCHESTRATOR_API_KEY, MIDDLEWARE_URL: peers.middleware });
 }
 
 function planService(options: StackOptions, folder: string, url: string, variables: Record<string, string>): PlannedService {

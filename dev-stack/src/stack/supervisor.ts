@@ -13,7 +13,7 @@ export interface Supervisor {
   /** Resolves when it answers. */
   start(name: string): Promise<void>;
   /** As a host would: SIGTERM, and SIGKILL when that is not heard. */
-  stop(name: string): Promise<void>;
+  stop(name: string): Promise<ProcessEnd>;
   kill(name: string, signal?: NodeJS.Signals): Promise<void>;
   stopAll(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export function createSupervisor({ services, onLine, onNoise, onCrash }: Supervi
       void watch(name, child);
     },
     async stop(name) {
-      await take(name).stop();
+      return await take(name).stop();
     },
     async kill(name, signal = 'SIGKILL') {
       await take(name).kill(signal);
