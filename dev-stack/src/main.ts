@@ -12,6 +12,9 @@ import { type LocalFolder, openLocalFolder } from './start/local-folder.ts';
 import { chooseModels } from './start/model-variables.ts';
 import { renderWelcome } from './start/welcome.ts';
 
+// `npm start | head` closes the pipe early; the services notice that this process is gone.
+process.stdout.on('error', () => process.exit(1));
+
 // `npm start`: the whole platform on this machine, a first conversation with it, and then it stays.
 try {
   await main(readCommandLine(process.argv.slice(2)));
@@ -21,7 +24,7 @@ try {
 }
 
 async function main({ port, once: endsAfterwards }: CommandLine): Promise<void> {
-  const folder = openLocalFolder();
+  const folder = await openLocalFolder();
   const models = chooseModels(process.env);
   console.log(`Starting rubot. ${models.notice}\n`);
   const stack = await boot(folder, port, models.variables);

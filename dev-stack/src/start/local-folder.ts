@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DEV_FILE_PATH, DevFile } from '@rubot/contracts/dev-file';
 import { REPOSITORY } from '../repository.ts';
 import { completeKeys, type StackKeys } from '../stack/keys.ts';
+import { isFree } from '../stack/ports.ts';
 import { StackError } from '../stack/stack-error.ts';
 import type { Stack } from '../stack/start-stack.ts';
 
@@ -18,12 +19,12 @@ export interface LocalFolder {
 }
 
 /** @throws StackError when a stack of this checkout is already running */
-export function openLocalFolder(): LocalFolder {
+export async function openLocalFolder(): Promise<LocalFolder> {
   const devFile = fileURLToPath(new URL(DEV_FILE_PATH, REPOSITORY));
   const logFile = toPath('.rubot/logs/rubot.ndjson');
   const noiseFile = toPath('.rubot/logs/noise.txt');
   const known = readDevFile(devFile);
-  if (known !== undefined && isAlive(known.pid)) {
+  if (known !== undefined && isAlive(known.pid) && !(await isFree(Number(new URL(known.gateway_url).port)))) {
     throw new StackError(
       `A stack of this checkout is already running at ${known.gateway_url} (process ${known.pid}). Use it, or stop it first.`,
     );
@@ -53,6 +54,7 @@ function readDevFile(path: string): DevFile | undefined {
   }
 }
 
+/** A process id is given out again one day, so its word alone does not count. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
