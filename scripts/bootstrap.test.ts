@@ -103,6 +103,7 @@ describe('a failing install ends in one line that says what to do', () => {
       /registry cannot be reached/,
     ],
     ['no network, as pnpm 12 says it', 'client error (Connect): dns error: error resolving DNS', /registry cannot be reached/],
+    ['a proxy in between', 'client error (Connect): invalid peer certificate: UnknownIssuer', /certificate .* SSL_CERT_FILE/],
     ['a lockfile that is behind', 'Error: ERR_PNPM_OUTDATED_LOCKFILE', /Run `npx pnpm@12\.0\.0 install --no-frozen-lockfile`/],
     ['files of another user', "EACCES: permission denied, mkdir '/x'", /cannot be written/],
   ])('%s', async (_name, output, line) => {
