@@ -81,7 +81,7 @@ function planWorkers({ options, keys, urls, peers }: Wiring): PlannedService {
   };
   return {
     name: WORKERS,
-    entry: new URL('dev-stack/src/processes/workers-host.ts', REPOSITORY),
+    entry: new URL('../processes/workers-host.ts', import.meta.url),
     environment: { ...machineVariables(), [HOSTED_WORKERS_VARIABLE]: JSON.stringify(hosted) },
   };
 }
