@@ -38,16 +38,19 @@ export function toChatSourceHeaders({ demo }: Stack, speaker: Partial<Speaker> =
 }
 
 /** A completion as any HTTP client asks for it: for what no SDK would send, or would show. */
-export async function postCompletion(stack: Stack, body: unknown, init: RequestInit = {}): Promise<Response> {
-  return fetch(`${stack.urls.gateway}/v1/chat/completions`, {
-    method: 'POST',
-    body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
-    ...init,
-    headers: {
-      authorization: `Bearer ${stack.keys.GATEWAY_API_KEY}`,
-      'content-type': 'application/json',
-      ...toChatSourceHeaders(stack),
-      ...(init.headers as Record<string, string> | undefined),
-    },
+export async function postCompletion(stack: Stack, body: Readonly<Record<string, unknown>>, init: RequestInit = {}): Promise<Response> {
+  return postBytes(stack, JSON.stringify(body), init);
+}
+
+/** As `postCompletion`, for a body that need not be JSON. */
+export async function postBytes(stack: Stack, body: NonNullable<RequestInit['body']>, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers({
+    authorization: `Bearer ${stack.keys.GATEWAY_API_KEY}`,
+    'content-type': 'application/json',
+    ...toChatSourceHeaders(stack),
   });
+  new Headers(init.headers).forEach((value, name) => {
+    headers.set(name, value);
+  });
+  return fetch(`${stack.urls.gateway}/v1/chat/completions`, { method: 'POST', body, ...init, headers });
 }
