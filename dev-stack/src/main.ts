@@ -52,6 +52,7 @@ async function boot(folder: LocalFolder, port: number, modelVariables: Readonly<
     logFile: folder.logFile,
     modelVariables,
     onNoise: folder.writeNoise,
+    onLogStoreFailure: (error) => console.error(`rubot: ${error.message}. Requests of this run can no longer be looked up.`),
     onCrash: (end) => console.error(`rubot: ${end.name} ended by itself, the others go on. Run npm start again. ${describeEnd(end)}`),
   });
   folder.writeDevFile(stack);

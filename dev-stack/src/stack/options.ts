@@ -29,6 +29,8 @@ export interface StackOptions {
   readonly onLine?: (line: string) => void;
   /** Told of a service that ended without having been asked to. */
   readonly onCrash?: (end: ProcessEnd) => void;
-  /** What services print beside log lines, and troubles of the log store. */
+  /** Told once when the log store can no longer be written. */
+  readonly onLogStoreFailure?: (error: Error) => void;
+  /** What services print beside log lines. */
   readonly onNoise?: (line: string) => void;
 }

@@ -1,4 +1,4 @@
-import { createLogWriter } from '@rubot/traces/node/log-writer';
+import { createLogWriter, type LogWriter } from '@rubot/traces/node/log-writer';
 import type { ProcessEnd } from '../processes/start-process.ts';
 import { DEMO, type Demo } from '../seed/demo.ts';
 import { seedDemo } from '../seed/seed-demo.ts';
@@ -29,10 +29,8 @@ export interface Stack extends Pick<LogHub, 'linesOf' | 'waitForLine' | 'waitFor
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const plan = await planStack(options);
-  const onNoise = options.onNoise ?? (() => {});
   const log = createLogHub();
-  const store =
-    options.logFile === undefined ? undefined : createLogWriter({ path: options.logFile, onError: (error) => onNoise(error.message) });
+  const store = openStore(options);
   const supervisor = createSupervisor({
     services: plan.services,
     onLine(line) {
@@ -40,8 +38,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       log.accept(line);
       options.onLine?.(line);
     },
-    onNoise,
-    onCrash: options.onCrash ?? (() => {}),
+    onNoise: options.onNoise ?? ignore,
+    onCrash: options.onCrash ?? ignore,
   });
 
   async function startService(name: string): Promise<void> {
@@ -64,6 +62,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
   return { ...toControls(supervisor, startService), ...log, urls: plan.urls, keys: plan.keys, demo: DEMO, stop };
 }
+
+function openStore({ logFile, onLogStoreFailure = ignore }: StackOptions): LogWriter | undefined {
+  return logFile === undefined ? undefined : createLogWriter({ path: logFile, onError: onLogStoreFailure });
+}
+
+function ignore(): void {}
 
 function toControls(supervisor: Supervisor, startService: Stack['startService']) {
   return {

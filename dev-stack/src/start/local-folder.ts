@@ -37,7 +37,7 @@ export async function openLocalFolder(): Promise<LocalFolder> {
     dataDirectory: toPath('.rubot/d1'),
     logFile,
     writeDevFile: (stack) => replaceFile(devFile, `${JSON.stringify(toDevFile(stack, logFile), null, 2)}\n`),
-    writeNoise: (line) => appendFileSync(noiseFile, `${line}\n`),
+    writeNoise: (line) => appendIfPossible(noiseFile, `${line}\n`),
   };
 }
 
@@ -75,6 +75,15 @@ function toDevFile({ urls, keys, demo }: Stack, logFile: string): DevFile {
     demo,
     log_file: logFile,
   };
+}
+
+/** A full disk must not end a stack over what nobody may ever read. */
+function appendIfPossible(path: string, text: string): void {
+  try {
+    appendFileSync(path, text);
+  } catch {
+    // The same words are told where they are the reason of a failure.
+  }
 }
 
 /** A tool that reads meanwhile sees the old file or the new one, never half of one. */
