@@ -6,10 +6,8 @@ import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { listModelsHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
 
-export type OrchestratorEnv = BaseEnv;
-
-export function createOrchestratorApp(deps: OrchestratorDeps): Hono<OrchestratorEnv> {
-  const app = createBaseApp<OrchestratorEnv>({ logger: deps.logger });
+export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
+  const app = createBaseApp<BaseEnv>({ logger: deps.logger });
 
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);

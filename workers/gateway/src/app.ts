@@ -1,17 +1,13 @@
-import type { ResolveSessionRequest } from '@rubot/contracts/sessions';
-import { answerHealthz, type BaseVariables, createBaseApp } from '@rubot/http/base-app';
+import { answerHealthz, createBaseApp } from '@rubot/http/base-app';
 import { requireHopKey } from '@rubot/http/hop-key';
 import type { Hono } from 'hono';
+import type { GatewayEnv } from './context.ts';
 import type { GatewayDeps } from './deps.ts';
 import { identifyCaller } from './middleware/identify-caller.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/identity-bindings.ts';
 import { listModelsHandler, retrieveModelHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
-
-export interface GatewayEnv {
-  Variables: BaseVariables & { identity: ResolveSessionRequest };
-}
 
 export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   const { gatewayApiKey, adminApiKey } = deps.config.secrets;

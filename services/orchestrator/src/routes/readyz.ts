@@ -1,9 +1,9 @@
+import type { BaseEnv } from '@rubot/http/base-app';
 import type { Handler } from 'hono';
-import type { OrchestratorEnv } from '../app.ts';
 import type { OrchestratorDeps } from '../deps.ts';
 
 /** `GET /readyz`: whether a completion could be answered now, and whether new ones are wanted. */
-export function readinessHandler({ directory, lifecycle }: OrchestratorDeps): Handler<OrchestratorEnv> {
+export function readinessHandler({ directory, lifecycle }: OrchestratorDeps): Handler<BaseEnv> {
   return function checkReadiness(c) {
     const isAnyUp = [...directory.agents.values()].some(({ replicas }) => replicas.some((replica) => replica.isUp()));
     const isReady = isAnyUp && !lifecycle.isDraining();

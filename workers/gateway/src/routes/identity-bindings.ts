@@ -4,8 +4,8 @@ import { readJsonBody } from '@rubot/http/body';
 import { createDeadline } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
 import type { Context, Handler } from 'hono';
-import type { GatewayEnv } from '../app.ts';
 import type { CallContext } from '../clients/middleware.ts';
+import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
 
 /** `GET /admin/identity-bindings?tenant_id=&cursor=&limit=` */

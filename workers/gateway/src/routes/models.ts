@@ -2,7 +2,7 @@ import type { ModelList } from '@rubot/contracts/models';
 import { RubotError } from '@rubot/errors';
 import { createDeadline } from '@rubot/http/deadline';
 import type { Context, Handler } from 'hono';
-import type { GatewayEnv } from '../app.ts';
+import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
 
 /** `GET /v1/models`: what the caller's tenant may name as `model`. */

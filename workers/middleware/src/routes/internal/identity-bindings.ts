@@ -3,7 +3,7 @@ import { SenderId } from '@rubot/contracts/ids';
 import { readJsonBody } from '@rubot/http/body';
 import { parseInput } from '@rubot/http/parse';
 import type { Handler } from 'hono';
-import type { MiddlewareEnv } from '../../app.ts';
+import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
 import { createIdentityBinding } from '../../use-cases/identity-binding/create.ts';
 import { deleteIdentityBinding } from '../../use-cases/identity-binding/delete.ts';
