@@ -68,7 +68,7 @@ export function createLogger<Events extends EventTable>({
         event_type: event,
         message: definition.message,
         duration_ms: fields.durationMs,
-        error: fields.error === undefined ? undefined : toLogError(fields.error),
+        error: fields.error === undefined ? undefined : redactError(toLogError(fields.error)),
         extra: fields.extra === undefined ? undefined : redact(fields.extra),
         agent: fields.agent,
       });
