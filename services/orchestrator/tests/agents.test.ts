@@ -297,7 +297,7 @@ describe('the breaker of a replica', () => {
     ['misconfigured', 500, false],
     ['unavailable', 503, false],
     ['internal', 500, true],
-  ])('asks who failed: at %s, said by the agent itself, it opens: %3$s', async (code, status, opens) => {
+  ])('asks who failed: %s (%i), said by the agent itself, opens it: %s', async (code, status, opens) => {
     const body = JSON.stringify({ error: { message: 'The model provider refuses.', type: 'server_error', param: null, code } });
     tables.onCompletion((exchange) => exchange.refuse(status, body));
     const orchestrator = await startOrchestrator({ agents: [tables] });
