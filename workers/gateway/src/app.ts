@@ -11,7 +11,7 @@ import { readinessHandler } from './routes/readyz.ts';
 
 export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   const { gatewayApiKey, adminApiKey } = deps.config.secrets;
-  const app = createBaseApp<GatewayEnv>({ logger: deps.logger });
+  const app = createBaseApp<GatewayEnv>({ logger: deps.logger, facesClients: true });
 
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);
