@@ -19,6 +19,8 @@ import { runSteps } from '../run/run-steps.ts';
 import { readCaller, toLogContext } from './caller.ts';
 
 const HEARTBEAT_MS = 15_000;
+/** What the orchestrator adds to the body of a client: the brief of a slice, with the answers of other agents in it. */
+const BRIEF_BYTES = 262_144;
 
 /** `POST /v1/chat/completions`: one answer of this agent, whole or as a stream. */
 export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Handler<BaseEnv> {
@@ -27,7 +29,7 @@ export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Hand
     c.set('runId', caller.runId);
     const span = c.get('span');
     span.annotate(toLogContext(caller));
-    const { value } = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes });
+    const { value } = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes + BRIEF_BYTES });
     const request = parseInput(ChatRequest, value);
     const deadline = createDeadline({ timeoutMs: readTimeoutMs(c, deps), callerSignal: c.req.raw.signal });
     const run: AgentRun = { agent, deps, caller, request, span, deadline, record: createRunRecord({ agent, model: deps.model }) };
