@@ -30,20 +30,23 @@ export interface Speaker {
 }
 
 /** The headers of a chat source, by which the gateway knows who speaks. */
-export function toChatSourceHeaders({ demo }: Stack, speaker: Partial<Speaker> = {}): Record<string, string> {
+export function toChatSourceHeaders({ demo }: Pick<Stack, 'demo'>, speaker: Partial<Speaker> = {}): Record<string, string> {
   return {
     [HEADERS.sessionId]: speaker.sessionId ?? demo.session_id,
     [HEADERS.senderId]: speaker.senderId ?? demo.sender_id,
   };
 }
 
+/** What a client must know of a stack. */
+type Entrance = Pick<Stack, 'urls' | 'keys' | 'demo'>;
+
 /** A completion as any HTTP client asks for it: for what no SDK would send, or would show. */
-export async function postCompletion(stack: Stack, body: Readonly<Record<string, unknown>>, init: RequestInit = {}): Promise<Response> {
+export async function postCompletion(stack: Entrance, body: Readonly<Record<string, unknown>>, init: RequestInit = {}): Promise<Response> {
   return postBytes(stack, JSON.stringify(body), init);
 }
 
 /** As `postCompletion`, for a body that need not be JSON. */
-export async function postBytes(stack: Stack, body: NonNullable<RequestInit['body']>, init: RequestInit = {}): Promise<Response> {
+export async function postBytes(stack: Entrance, body: NonNullable<RequestInit['body']>, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers({
     authorization: `Bearer ${stack.keys.GATEWAY_API_KEY}`,
     'content-type': 'application/json',
