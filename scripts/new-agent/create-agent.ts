@@ -19,7 +19,7 @@ const LEFT_BEHIND = new Set(['node_modules', 'dist', '.turbo', 'coverage', '.env
 export function createAgent({ root, name }: CreateAgentOptions): string {
   if (!NAME.test(name)) {
     throw new NewAgentError(
-      `"${name}" is no name for an agent. Use 1 to 40 lower-case letters, digits or "-", starting with a letter, as in: pnpm new:agent order-status`,
+      `"${name}" is no name for an agent. Use 1 to 40 lower-case letters, digits or "-", starting with a letter, as in: npm run new:agent order-status`,
     );
   }
   const folder = `services/agent-${name}`;

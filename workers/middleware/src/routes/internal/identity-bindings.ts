@@ -30,7 +30,7 @@ export function createBindingHandler({ config, store }: MiddlewareDeps): Handler
 /** `DELETE /internal/identity-bindings/:senderId` */
 export function deleteBindingHandler({ store }: MiddlewareDeps): Handler<MiddlewareEnv> {
   return async function deleteBinding(c) {
-    const senderId = parseInput(SenderId, c.req.param('senderId'));
+    const senderId = parseInput(SenderId, c.req.param('senderId'), 'sender_id');
     await deleteIdentityBinding(store.identityBindings, senderId);
     c.get('span').annotate({ sender_id: senderId });
     c.get('span').log('binding.deleted');
