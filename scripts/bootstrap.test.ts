@@ -17,7 +17,7 @@ beforeEach(async () => {
   await cp('scripts/bootstrap.mjs', join(checkout, 'scripts/bootstrap.mjs'));
   await writeFile(join(checkout, 'package.json'), '{ "packageManager": "pnpm@12.0.0", "type": "module" }');
   await writeFile(join(checkout, 'services/one/package.json'), '{}');
-  await writeFile(join(checkout, 'pnpm-lock.yaml'), 'lockfileVersion: 9');
+  await writeFile(join(checkout, 'pnpm-lock.yaml'), LOCKFILE);
   await writeFile(join(checkout, 'pnpm-workspace.yaml'), 'packages: []');
   await writeFile(join(checkout, 'report.ts'), REPORT);
   await fakeNpx(`mkdir -p node_modules/.bin && ln -sf "${process.execPath}" node_modules/.bin/node`);
@@ -25,6 +25,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(join(checkout, '..'), { recursive: true, force: true }));
 
+const LOCKFILE = 'lockfileVersion: 9';
 const REPORT = `
 process.on('SIGTERM', () => process.exit(7));
 const { PATH, TURBO_TELEMETRY_DISABLED, WRANGLER_SEND_METRICS } = process.env;
@@ -57,7 +58,7 @@ describe('installing', () => {
     expect(await npxCalls()).toHaveLength(2);
   });
 
-  it('happens again after one that was cut off', async () => {
+  it('happens again after one that was cut off, also where everything is as it was before it', async () => {
     await bootstrap(['report.ts']);
     await appendFile(join(checkout, 'pnpm-lock.yaml'), '\n');
     await fakeNpx('touch started; exec sleep 60');
@@ -66,6 +67,7 @@ describe('installing', () => {
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ status: 143, stderr: expect.stringContaining('interrupted. Run the command again.') });
 
+    await writeFile(join(checkout, 'pnpm-lock.yaml'), LOCKFILE);
     await fakeNpx('true');
     expect((await bootstrap(['report.ts'])).status).toBe(0);
     expect(await npxCalls()).toHaveLength(3);
@@ -103,6 +105,7 @@ describe('a failing install ends in one line that says what to do', () => {
       /registry cannot be reached/,
     ],
     ['no network, as pnpm 12 says it', 'client error (Connect): dns error: error resolving DNS', /registry cannot be reached/],
+    ['a proxy in between', 'client error (Connect): invalid peer certificate: UnknownIssuer', /certificate .* SSL_CERT_FILE/],
     ['a lockfile that is behind', 'Error: ERR_PNPM_OUTDATED_LOCKFILE', /Run `npx pnpm@12\.0\.0 install --no-frozen-lockfile`/],
     ['files of another user', "EACCES: permission denied, mkdir '/x'", /cannot be written/],
   ])('%s', async (_name, output, line) => {

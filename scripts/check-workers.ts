@@ -1,29 +1,22 @@
 import { globSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type Check, runChecks } from './verify/run-checks.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The empty name is the configuration outside `env`, that of a development deploy. */
 const ENVIRONMENTS = ['', 'staging', 'production'];
+/** A dry deploy is one process that bundles: more at a time would only wait for each other. */
+const CONCURRENCY = 2;
 
-const configs = globSync('workers/*/wrangler.jsonc', { cwd: ROOT });
-const checks = configs.flatMap((config) =>
-  ENVIRONMENTS.map(
-    (environment): Check => ({
-      name: `${config.split('/')[1]} ${environment || 'development'}`,
-      command: [
-        join(ROOT, dirname(config), 'node_modules/.bin/wrangler'),
-        'deploy',
-        '--dry-run',
-        '--config',
-        join(ROOT, config),
-        '--env',
-        environment,
-      ],
-    }),
-  ),
-);
+const checks = globSync('workers/*/wrangler.jsonc', { cwd: ROOT }).flatMap((config) => ENVIRONMENTS.map(toCheck(config)));
 if (checks.length === 0) throw new Error('there is no workers/*/wrangler.jsonc');
 
-const failed = await runChecks(checks, { concurrency: 2, print: (text) => console.log(text) });
+const failed = await runChecks(checks, { folder: ROOT, concurrency: CONCURRENCY, print: (text) => console.log(text) });
 if (failed.length > 0) process.exitCode = 1;
+
+function toCheck(config: string): (environment: string) => Check {
+  return (environment) => ({
+    name: `${config.split('/')[1]} ${environment || 'development'}`,
+    command: ['wrangler', 'deploy', '--dry-run', '--config', config, '--env', environment],
+  });
+}

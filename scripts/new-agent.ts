@@ -8,13 +8,14 @@ try {
   const folder = createAgent({ root: ROOT, name });
   console.log(`Made ${folder}. It answers already; now make it yours:
 
-  1. ${folder}/src/agent.ts         what it is called, and the summary by which the planner finds it
-     ${folder}/src/instructions.ts  its system prompt
-     ${folder}/src/tools/           its tools, each with a test
-  2. pnpm install                   links the new package
-  3. npm test -- ${folder}          runs the agent contract against it
-  4. npm run gen                    writes its variables into env-vars.md and its .env.example
-  5. AGENT_REGISTRY_JSON            of the orchestrator: add "${name}": "http://<host>:<port>"`);
+  1. src/agent.ts         what it is called, and the summary by which the planner finds it
+     src/instructions.ts  its system prompt
+     src/tools/           its tools, each with a test
+  2. npx pnpm install     links the new package
+  3. npm test -- ${folder}
+                          runs the agent contract against it
+  4. npm run gen          writes its variables into env-vars.md and its .env.example
+  5. AGENT_REGISTRY_JSON  of the orchestrator: add "${name}": "http://<host>:<port>"`);
 } catch (error) {
   if (!(error instanceof NewAgentError)) throw error;
   console.error(`new:agent: ${error.message}`);

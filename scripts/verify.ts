@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { type Check, runChecks } from './verify/run-checks.ts';
 
 /** Everything that can be said of the repository without running it. The slow ones first, as they bound the whole. */
@@ -15,5 +16,9 @@ const CHECKS: readonly Check[] = [
   { name: 'cited paths', command: ['node', 'scripts/check-doc-refs.ts'] },
 ];
 
-const failed = await runChecks(CHECKS, { concurrency: availableParallelism(), print: (text) => console.log(text) });
+const failed = await runChecks(CHECKS, {
+  folder: join(import.meta.dirname, '..'),
+  concurrency: availableParallelism(),
+  print: (text) => console.log(text),
+});
 if (failed.length > 0) process.exitCode = 1;

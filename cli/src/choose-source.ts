@@ -5,22 +5,25 @@ import type { TraceSource } from '@rubot/traces/source';
 import type { CliContext } from './context.ts';
 import type { CliConfig } from './env.ts';
 
-/** A source, and how often it may be asked for lines that are still on their way. */
+/** A source, and what is known of lines that are still on their way to it. */
 export interface PolledSource extends TraceSource {
   readonly pollIntervalMs: number;
+  /** How long to wait for a line before it is taken for lost. */
+  readonly patienceMs: number;
 }
 
-const LOCAL_POLL_INTERVAL_MS = 100;
-const AXIOM_POLL_INTERVAL_MS = 3_000;
+const LOCAL = { pollIntervalMs: 100, patienceMs: 10_000 };
+/** Drains of hosts deliver within a minute or two. */
+const REMOTE = { pollIntervalMs: 3_000, patienceMs: 120_000 };
 
 export function toLocalSource(devFile: DevFile): PolledSource {
-  return { ...createLocalSource(devFile.log_file), pollIntervalMs: LOCAL_POLL_INTERVAL_MS };
+  return { ...createLocalSource(devFile.log_file), ...LOCAL };
 }
 
 /** Axiom when it is configured, else the local stack's log store, else nothing. */
 export function chooseSource(context: CliContext, config: CliConfig, devFile: DevFile | undefined): PolledSource | undefined {
   if (config.axiom !== undefined) {
-    return { ...createAxiomSource({ fetch: context.fetch, ...config.axiom }), pollIntervalMs: AXIOM_POLL_INTERVAL_MS };
+    return { ...createAxiomSource({ fetch: context.fetch, ...config.axiom }), ...REMOTE };
   }
   return devFile === undefined ? undefined : toLocalSource(devFile);
 }

@@ -8,7 +8,7 @@ import type { CliContext } from './context.ts';
 const FAILED = 1;
 const MISUSED = 2;
 
-export function createProgram(context: CliContext): Command {
+function createProgram(context: CliContext): Command {
   const program = new Command('rubot')
     .description('Tools for a running rubot, on this machine or deployed')
     .exitOverride()

@@ -30,24 +30,30 @@ export interface Speaker {
 }
 
 /** The headers of a chat source, by which the gateway knows who speaks. */
-export function toChatSourceHeaders({ demo }: Stack, speaker: Partial<Speaker> = {}): Record<string, string> {
+export function toChatSourceHeaders({ demo }: Pick<Stack, 'demo'>, speaker: Partial<Speaker> = {}): Record<string, string> {
   return {
     [HEADERS.sessionId]: speaker.sessionId ?? demo.session_id,
     [HEADERS.senderId]: speaker.senderId ?? demo.sender_id,
   };
 }
 
+/** What a client must know of a stack. */
+type Entrance = Pick<Stack, 'urls' | 'keys' | 'demo'>;
+
 /** A completion as any HTTP client asks for it: for what no SDK would send, or would show. */
-export async function postCompletion(stack: Stack, body: unknown, init: RequestInit = {}): Promise<Response> {
-  return fetch(`${stack.urls.gateway}/v1/chat/completions`, {
-    method: 'POST',
-    body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
-    ...init,
-    headers: {
-      authorization: `Bearer ${stack.keys.GATEWAY_API_KEY}`,
-      'content-type': 'application/json',
-      ...toChatSourceHeaders(stack),
-      ...(init.headers as Record<string, string> | undefined),
-    },
+export async function postCompletion(stack: Entrance, body: Readonly<Record<string, unknown>>, init: RequestInit = {}): Promise<Response> {
+  return postBytes(stack, JSON.stringify(body), init);
+}
+
+/** As `postCompletion`, for a body that need not be JSON. */
+export async function postBytes(stack: Entrance, body: NonNullable<RequestInit['body']>, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers({
+    authorization: `Bearer ${stack.keys.GATEWAY_API_KEY}`,
+    'content-type': 'application/json',
+    ...toChatSourceHeaders(stack),
   });
+  new Headers(init.headers).forEach((value, name) => {
+    headers.set(name, value);
+  });
+  return fetch(`${stack.urls.gateway}/v1/chat/completions`, { method: 'POST', body, ...init, headers });
 }

@@ -12,6 +12,9 @@ import { type LocalFolder, openLocalFolder } from './start/local-folder.ts';
 import { chooseModels } from './start/model-variables.ts';
 import { renderWelcome } from './start/welcome.ts';
 
+// `npm start | head` closes the pipe early; the services notice that this process is gone.
+process.stdout.on('error', () => process.exit(1));
+
 // `npm start`: the whole platform on this machine, a first conversation with it, and then it stays.
 try {
   await main(readCommandLine(process.argv.slice(2)));
@@ -21,7 +24,7 @@ try {
 }
 
 async function main({ port, once: endsAfterwards }: CommandLine): Promise<void> {
-  const folder = openLocalFolder();
+  const folder = await openLocalFolder();
   const models = chooseModels(process.env);
   console.log(`Starting rubot. ${models.notice}\n`);
   const stack = await boot(folder, port, models.variables);
@@ -50,6 +53,7 @@ async function boot(folder: LocalFolder, port: number, modelVariables: Readonly<
     logFile: folder.logFile,
     modelVariables,
     onNoise: folder.writeNoise,
+    onLogStoreFailure: (error) => console.error(`rubot: ${error.message}. Requests of this run can no longer be looked up.`),
     onCrash: (end) => console.error(`rubot: ${end.name} ended by itself, the others go on. Run npm start again. ${describeEnd(end)}`),
   });
   folder.writeDevFile(stack);

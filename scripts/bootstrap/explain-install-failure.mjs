@@ -7,6 +7,11 @@ const CAUSES = [
       `no space is left on the disk (${freeMegabytes(root)} MB free under ${root}, about 1500 MB are needed). Free some, then run the command again.`,
   },
   {
+    pattern: /certificate|SELF_SIGNED/i,
+    explain: () =>
+      "the certificate of the npm registry is not trusted, as behind a proxy of one's own. Set NODE_EXTRA_CA_CERTS and SSL_CERT_FILE to its certificate, then run the command again.",
+  },
+  {
     pattern: /OUTDATED_LOCKFILE/,
     explain: ({ packageManager }) =>
       `pnpm-lock.yaml is behind a package.json. Run \`npx ${packageManager} install --no-frozen-lockfile\` and commit the lockfile.`,

@@ -43,7 +43,7 @@ function isBareName(reference: string, root: string): boolean {
 }
 
 function exists(folder: string, reference: string): boolean {
-  const path = reference.replace(/[.,]+$/, '');
+  const path = reference.replace(/^\/|[.,]+$/g, '');
   if (!/[*<{]/.test(path)) return existsSync(join(folder, path));
   return globSync(path.replace(/<[^>]*>/g, '*'), { cwd: folder }).length > 0;
 }

@@ -19,7 +19,7 @@ const LEFT_BEHIND = new Set(['node_modules', 'dist', '.turbo', 'coverage', '.env
 export function createAgent({ root, name }: CreateAgentOptions): string {
   if (!NAME.test(name)) {
     throw new NewAgentError(
-      `"${name}" is no name for an agent. Use 1 to 40 lower-case letters, digits or "-", starting with a letter, as in: pnpm new:agent order-status`,
+      `"${name}" is no name for an agent. Use 1 to 40 lower-case letters, digits or "-", starting with a letter, as in: npm run new:agent order-status`,
     );
   }
   const folder = `services/agent-${name}`;
@@ -40,6 +40,7 @@ function rename(text: string, name: string): string {
     .replaceAll(`agent-${TEMPLATE}`, `agent-${name}`)
     .replaceAll('agentTemplate', `agent${title.join('')}`)
     .replaceAll('AGENT_TEMPLATE_', `AGENT_${name.toUpperCase().replaceAll('-', '_')}_`)
+    .replaceAll(`the agent "${TEMPLATE}"`, `the agent "${name}"`)
     .replaceAll(`id: '${TEMPLATE}'`, `id: '${name}'`)
     .replaceAll(`name: 'Template'`, `name: '${title.join(' ')}'`);
 }

@@ -8,7 +8,7 @@ const missing: Check = { name: 'missing', command: ['no-such-program'] };
 
 async function run(checks: readonly Check[], concurrency = 2): Promise<{ failed: readonly string[]; text: string }> {
   const lines: string[] = [];
-  const failed = await runChecks(checks, { concurrency, print: (line) => lines.push(line) });
+  const failed = await runChecks(checks, { folder: '.', concurrency, print: (line) => lines.push(line) });
   return { failed, text: lines.join('\n') };
 }
 

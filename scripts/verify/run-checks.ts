@@ -7,6 +7,8 @@ export interface Check {
 }
 
 export interface RunChecksOptions {
+  /** Where the commands run. */
+  readonly folder: string;
   readonly concurrency: number;
   readonly print: (text: string) => void;
 }
@@ -22,14 +24,14 @@ interface Outcome {
  *
  * @returns the names of those that failed
  */
-export async function runChecks(checks: readonly Check[], { concurrency, print }: RunChecksOptions): Promise<readonly string[]> {
+export async function runChecks(checks: readonly Check[], { folder, concurrency, print }: RunChecksOptions): Promise<readonly string[]> {
   const failures: { readonly name: string; readonly output: string }[] = [];
   const nameWidth = Math.max(...checks.map(({ name }) => name.length));
   const waiting = checks.values();
   const startedAtMs = performance.now();
   const work = async () => {
     for (const { name, command } of waiting) {
-      const { ok, output, seconds } = await runCheck(command);
+      const { ok, output, seconds } = await runCheck(command, folder);
       print(`${ok ? 'ok    ' : 'FAILED'} ${name.padEnd(nameWidth)} ${seconds.toFixed(1).padStart(5)} s`);
       if (!ok) failures.push({ name, output });
     }
@@ -46,10 +48,10 @@ export async function runChecks(checks: readonly Check[], { concurrency, print }
   return failures.map(({ name }) => name);
 }
 
-async function runCheck([program, ...args]: Check['command']): Promise<Outcome> {
+async function runCheck([program, ...args]: Check['command'], folder: string): Promise<Outcome> {
   const startedAtMs = performance.now();
   let output = '';
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   // A program that is not there emits «error», which once() throws.
   const ok = await once(child, 'close').then(

@@ -3,5 +3,5 @@ import { defineConfig } from 'drizzle-kit';
 export default defineConfig({
   dialect: 'postgresql',
   schema: './src/runs/postgres/schema.ts',
-  out: './migrations',
+  out: './src/migrations',
 });

@@ -20,15 +20,13 @@ interface SmokeOptions {
   readonly sender?: string;
   readonly timeout: number;
   readonly trace: boolean;
-  readonly wait: number;
+  readonly wait?: number;
 }
 
 /** What the request of a deployment's smoke test passes through. */
 const REQUIRED_SERVICES = ['rubot-gateway', 'rubot-middleware', 'rubot-orchestrator', 'rubot-agent-*'];
 const DEFAULT_SENDER = 'smoke-sender';
 const DEFAULT_TIMEOUT_SECONDS = 60;
-/** Drains of hosts deliver within a minute or two. */
-const DEFAULT_WAIT_SECONDS = 120;
 
 export function addSmokeCommand(program: Command, context: CliContext): void {
   program
@@ -37,7 +35,7 @@ export function addSmokeCommand(program: Command, context: CliContext): void {
     .argument('<gateway-url>', 'such as https://rubot-gateway.example.workers.dev', parseGatewayUrl)
     .option('--sender <id>', `the sender to speak as; must be linked to a tenant (default: ${DEFAULT_SENDER}, or the local stack’s own)`)
     .option('--timeout <seconds>', 'how long one answer may take', parseSeconds, DEFAULT_TIMEOUT_SECONDS)
-    .option('--wait <seconds>', 'how long log lines may travel', parseSeconds, DEFAULT_WAIT_SECONDS)
+    .option('--wait <seconds>', 'how long log lines may travel (default: 10, with Axiom 120)', parseSeconds)
     .option('--no-trace', 'leave the trace unchecked')
     .action((gatewayUrl: string, options: SmokeOptions) => smoke(context, gatewayUrl, options));
 }
@@ -75,9 +73,13 @@ async function checkTrace({ context, report, source, traceId, options }: TraceCh
     );
   }
   const rules = { requiredServices: REQUIRED_SERVICES };
-  const trace = await waitForTrace(source, traceId, { ...rules, timeoutMs: options.wait * 1_000 });
+  const timeoutMs = options.wait === undefined ? source.patienceMs : options.wait * 1_000;
+  const trace = await waitForTrace(source, traceId, { ...rules, timeoutMs });
   if (trace === undefined) {
-    throw new RubotError('not_found', `${source.name} had no line of trace ${traceId} within ${options.wait} s. Check the log drains.`);
+    throw new RubotError(
+      'not_found',
+      `${source.name} had no line of trace ${traceId} within ${timeoutMs / 1_000} s. Check the log drains.`,
+    );
   }
   context.stdout.write(`\n${renderWaterfall(trace, { width: widthOf(context.stdout), color: wantsColor(context) })}\n`);
   const problems = checkCompleteness(trace, rules);

@@ -16,23 +16,21 @@ interface TraceOptions {
   readonly wait?: number | true;
 }
 
-const DEFAULT_WAIT_SECONDS = 10;
-
 export function addTraceCommand(program: Command, context: CliContext): void {
   program
     .command('trace')
     .description('show one request over all services: who called whom, how long, tokens, errors first')
     .argument('<id>', 'the X-Rubot-Trace-Id of an answer, a run id (run_…) or a completion id (chatcmpl-…)', parseId)
     .option('--json', 'print JSON for programs')
-    .option('--wait [seconds]', `wait until no hop is missing, ${DEFAULT_WAIT_SECONDS} s at most`, parseSeconds)
+    .option('--wait [seconds]', 'wait until no hop is missing (default: 10 s at most, with Axiom 120)', parseSeconds)
     .option('--local', 'read the local log store even where Axiom is configured')
     .action((id: string, options: TraceOptions) => showTrace(context, id, options));
 }
 
 async function showTrace(context: CliContext, id: string, options: TraceOptions): Promise<void> {
   const source = pickSource(context, options.local === true);
-  const waitSeconds = options.wait === true ? DEFAULT_WAIT_SECONDS : (options.wait ?? 0);
-  const trace = await waitForTrace(source, id, { timeoutMs: waitSeconds * 1_000 });
+  const timeoutMs = options.wait === true ? source.patienceMs : (options.wait ?? 0) * 1_000;
+  const trace = await waitForTrace(source, id, { timeoutMs });
   if (trace === undefined) {
     throw new RubotError('not_found', `${source.name} has no line of ${id}. Check the id, and that it is of this environment.`);
   }

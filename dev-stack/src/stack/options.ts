@@ -1,5 +1,6 @@
 import type { ProcessEnd } from '../processes/start-process.ts';
 import type { StackKeys } from './keys.ts';
+import type { StackUrls } from './urls.ts';
 
 export interface StackOptions {
   /** A free one by default. */
@@ -22,10 +23,16 @@ export interface StackOptions {
   readonly extraAgents?: Readonly<Record<string, string | readonly string[]>>;
   /** An origin that stands in for the orchestrator; then neither it nor any agent is started. */
   readonly orchestratorUrl?: string;
+  /** Puts something between services: given where each is, tells where the others shall find it. */
+  readonly reroute?: (urls: StackUrls) => StackUrls;
   /** False for an empty platform without the demo tenant. */
   readonly seed?: boolean;
+  /** Each log line as a service printed it. */
+  readonly onLine?: (line: string) => void;
   /** Told of a service that ended without having been asked to. */
   readonly onCrash?: (end: ProcessEnd) => void;
-  /** What services print beside log lines, and troubles of the log store. */
+  /** Told once when the log store can no longer be written. */
+  readonly onLogStoreFailure?: (error: Error) => void;
+  /** What services print beside log lines. */
   readonly onNoise?: (line: string) => void;
 }

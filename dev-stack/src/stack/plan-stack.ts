@@ -6,6 +6,7 @@ import { findAgentIds } from './agents.ts';
 import { completeKeys, type StackKeys } from './keys.ts';
 import type { StackOptions } from './options.ts';
 import { assertFree, findPorts } from './ports.ts';
+import type { StackUrls } from './urls.ts';
 
 export const WORKERS = 'workers';
 export const ORCHESTRATOR = 'orchestrator';
@@ -18,12 +19,14 @@ export interface PlannedService {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-export interface StackUrls {
-  readonly gateway: string;
-  readonly middleware: string;
-  readonly orchestrator: string;
-  /** Of the agents that were started. */
-  readonly agents: Readonly<Record<string, string>>;
+/** What each service is planned from. */
+interface Wiring {
+  readonly options: StackOptions;
+  readonly keys: StackKeys;
+  /** Where each service listens. */
+  readonly urls: StackUrls;
+  /** Where the others are told to find it. */
+  readonly peers: StackUrls;
 }
 
 export interface StackPlan {
@@ -50,10 +53,11 @@ export async function planStack(options: StackOptions): Promise<StackPlan> {
     agents: Object.fromEntries(agentIds.map((id) => [id, toOrigin(portOf(ports, toFolder(id)))])),
   };
   const keys = options.keys ?? completeKeys({});
+  const wiring: Wiring = { options, keys, urls, peers: options.reroute?.(urls) ?? urls };
   const services = [
-    planWorkers(options, keys, urls),
-    ...(options.orchestratorUrl === undefined ? planRuns(options, keys, urls, portOf(ports, POSTGRES)) : []),
-    ...agentIds.map((id) => planAgent(options, keys, urls, id)),
+    planWorkers(wiring),
+    ...(options.orchestratorUrl === undefined ? planRuns(wiring, portOf(ports, POSTGRES)) : []),
+    ...agentIds.map((id) => planAgent(wiring, id)),
   ];
   return { keys, urls, agentIds, services: new Map(services.map((service) => [service.name, service])) };
 }
@@ -62,7 +66,7 @@ export function toFolder(agentId: string): string {
   return `agent-${agentId}`;
 }
 
-function planWorkers(options: StackOptions, keys: StackKeys, urls: StackUrls): PlannedService {
+function planWorkers({ options, keys, urls, peers }: Wiring): PlannedService {
   const { GATEWAY_API_KEY, ADMIN_API_KEY, MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET } = keys;
   const hosted: HostedWorkers = {
     ...(options.persistDirectory === undefined ? {} : { persistDirectory: options.persistDirectory }),
@@ -73,14 +77,14 @@ function planWorkers(options: StackOptions, keys: StackKeys, urls: StackUrls): P
         ADMIN_API_KEY,
         MIDDLEWARE_API_KEY,
         BEARER_SIGNING_SECRET,
-        ORCHESTRATOR_URL: urls.orchestrator,
+        ORCHESTRATOR_URL: peers.orchestrator,
         LINK_URL,
       }),
     ],
   };
   return {
     name: WORKERS,
-    entry: new URL('dev-stack/src/processes/workers-host.ts', REPOSITORY),
+    entry: new URL('../processes/workers-host.ts', import.meta.url),
     environment: { ...machineVariables(), [HOSTED_WORKERS_VARIABLE]: JSON.stringify(hosted) },
   };
 }
@@ -94,7 +98,8 @@ function toHosted(options: StackOptions, folder: string, url: string, variables:
 }
 
 /** The orchestrator, and the database in which its runs outlive it. */
-function planRuns(options: StackOptions, keys: StackKeys, urls: StackUrls, postgresPort: number): readonly PlannedService[] {
+function planRuns(wiring: Wiring, postgresPort: number): readonly PlannedService[] {
+  const { options, keys } = wiring;
   const { POSTGRES_PASSWORD: password } = keys;
   const hosted: HostedPostgres = {
     port: postgresPort,
@@ -107,13 +112,13 @@ function planRuns(options: StackOptions, keys: StackKeys, urls: StackUrls, postg
       entry: new URL('dev-stack/src/processes/postgres-host.ts', REPOSITORY),
       environment: { ...machineVariables(), [HOSTED_POSTGRES_VARIABLE]: JSON.stringify(hosted) },
     },
-    planOrchestrator(options, keys, urls, toPostgresUrl(postgresPort, password)),
+    planOrchestrator(wiring, toPostgresUrl(postgresPort, password)),
   ];
 }
 
-function planOrchestrator(options: StackOptions, keys: StackKeys, urls: StackUrls, databaseUrl: string): PlannedService {
+function planOrchestrator({ options, keys, urls, peers }: Wiring, databaseUrl: string): PlannedService {
   const { GATEWAY_API_KEY, ORCHESTRATOR_API_KEY } = keys;
-  const registry = { ...urls.agents, ...options.extraAgents };
+  const registry = { ...peers.agents, ...options.extraAgents };
   return planService(options, ORCHESTRATOR, urls.orchestrator, {
     GATEWAY_API_KEY,
     ORCHESTRATOR_API_KEY,
@@ -122,9 +127,9 @@ function planOrchestrator(options: StackOptions, keys: StackKeys, urls: StackUrl
   });
 }
 
-function planAgent(options: StackOptions, keys: StackKeys, urls: StackUrls, id: string): PlannedService {
+function planAgent({ options, keys, urls, peers }: Wiring, id: string): PlannedService {
   const { ORCHESTRATOR_API_KEY } = keys;
-  return planService(options, toFolder(id), urls.agents[id] ?? '', { ORCHESTRATOR_API_KEY, MIDDLEWARE_URL: urls.middleware });
+  return planService(options, toFolder(id), urls.agents[id] ?? '', { ORCHESTRATOR_API_KEY, MIDDLEWARE_URL: peers.middleware });
 }
 
 function planService(options: StackOptions, folder: string, url: string, variables: Record<string, string>): PlannedService {

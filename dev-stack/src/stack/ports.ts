@@ -28,7 +28,7 @@ export async function assertFree(port: number): Promise<void> {
   throw new StackError(`Port ${port} is taken. Stop what listens there, or choose another: npm start -- --port ${port + 1}`);
 }
 
-async function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');

@@ -1,12 +1,14 @@
-import { createLogWriter } from '@rubot/traces/node/log-writer';
+import { createLogWriter, type LogWriter } from '@rubot/traces/node/log-writer';
+import type { ProcessEnd } from '../processes/start-process.ts';
 import { DEMO, type Demo } from '../seed/demo.ts';
 import { seedDemo } from '../seed/seed-demo.ts';
 import type { StackKeys } from './keys.ts';
 import { createLogHub, type LogHub } from './log-hub.ts';
 import type { StackOptions } from './options.ts';
-import { ORCHESTRATOR, POSTGRES, planStack, type StackPlan, type StackUrls, toFolder, WORKERS } from './plan-stack.ts';
+import { ORCHESTRATOR, POSTGRES, planStack, type StackPlan, toFolder, WORKERS } from './plan-stack.ts';
 import { StackError } from './stack-error.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
+import type { StackUrls } from './urls.ts';
 
 export interface Stack extends Pick<LogHub, 'linesOf' | 'waitForLine' | 'waitForTrace'> {
   readonly urls: StackUrls;
@@ -14,7 +16,7 @@ export interface Stack extends Pick<LogHub, 'linesOf' | 'waitForLine' | 'waitFor
   readonly demo: Demo;
   /** Services by their folders: `orchestrator`, `agent-tables`; `workers` for both Workers. */
   startService(name: string): Promise<void>;
-  stopService(name: string): Promise<void>;
+  stopService(name: string): Promise<ProcessEnd>;
   killService(name: string, signal?: NodeJS.Signals): Promise<void>;
   restartService(name: string): Promise<void>;
   stop(): Promise<void>;
@@ -27,18 +29,17 @@ export interface Stack extends Pick<LogHub, 'linesOf' | 'waitForLine' | 'waitFor
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const plan = await planStack(options);
-  const onNoise = options.onNoise ?? (() => {});
   const log = createLogHub();
-  const store =
-    options.logFile === undefined ? undefined : createLogWriter({ path: options.logFile, onError: (error) => onNoise(error.message) });
+  const store = openStore(options);
   const supervisor = createSupervisor({
     services: plan.services,
     onLine(line) {
       store?.write(line);
       log.accept(line);
+      options.onLine?.(line);
     },
-    onNoise,
-    onCrash: options.onCrash ?? (() => {}),
+    onNoise: options.onNoise ?? ignore,
+    onCrash: options.onCrash ?? ignore,
   });
 
   async function startService(name: string): Promise<void> {
@@ -61,6 +62,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
   return { ...toControls(supervisor, startService), ...log, urls: plan.urls, keys: plan.keys, demo: DEMO, stop };
 }
+
+function openStore({ logFile, onLogStoreFailure = ignore }: StackOptions): LogWriter | undefined {
+  return logFile === undefined ? undefined : createLogWriter({ path: logFile, onError: onLogStoreFailure });
+}
+
+function ignore(): void {}
 
 function toControls(supervisor: Supervisor, startService: Stack['startService']) {
   return {

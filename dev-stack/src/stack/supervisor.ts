@@ -13,10 +13,10 @@ export interface Supervisor {
   /** Resolves when it answers. */
   start(name: string): Promise<void>;
   /** As a host would: SIGTERM, and SIGKILL when that is not heard. */
-  stop(name: string): Promise<void>;
+  stop(name: string): Promise<ProcessEnd>;
   kill(name: string, signal?: NodeJS.Signals): Promise<void>;
   /** The last one when the others have stopped, as they may need it to. */
-  stopAll(last: string): Promise<void>;
+  stopAll(last?: string): Promise<void>;
 }
 
 export function createSupervisor({ services, onLine, onNoise, onCrash }: SupervisorOptions): Supervisor {
@@ -46,14 +46,14 @@ export function createSupervisor({ services, onLine, onNoise, onCrash }: Supervi
       void watch(name, child);
     },
     async stop(name) {
-      await take(name).stop();
+      return await take(name).stop();
     },
     async kill(name, signal = 'SIGKILL') {
       await take(name).kill(signal);
     },
     async stopAll(last) {
       await Promise.all([...running.keys()].filter((name) => name !== last).map((name) => take(name).stop()));
-      if (running.has(last)) await take(last).stop();
+      if (last !== undefined && running.has(last)) await take(last).stop();
     },
   };
 }

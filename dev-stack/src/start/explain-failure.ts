@@ -1,5 +1,4 @@
 import { RubotError } from '@rubot/errors';
-import { APIError } from 'openai';
 import { StackError } from '../stack/stack-error.ts';
 
 const ADVICE: ReadonlyMap<unknown, string> = new Map([
@@ -17,5 +16,5 @@ export function explainFailure(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const advice = 'code' in thrown ? ADVICE.get(thrown.code) : undefined;
   if (advice !== undefined) return `${advice} (${thrown.message})`;
-  return thrown instanceof APIError ? thrown.message : (thrown.stack ?? thrown.message);
+  return thrown.stack ?? thrown.message;
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DEV_FILE_PATH, DevFile } from '@rubot/contracts/dev-file';
 import { REPOSITORY } from '../repository.ts';
 import { completeKeys, type StackKeys } from '../stack/keys.ts';
+import { isFree } from '../stack/ports.ts';
 import { StackError } from '../stack/stack-error.ts';
 import type { Stack } from '../stack/start-stack.ts';
 
@@ -19,12 +20,12 @@ export interface LocalFolder {
 }
 
 /** @throws StackError when a stack of this checkout is already running */
-export function openLocalFolder(): LocalFolder {
+export async function openLocalFolder(): Promise<LocalFolder> {
   const devFile = fileURLToPath(new URL(DEV_FILE_PATH, REPOSITORY));
   const logFile = toPath('.rubot/logs/rubot.ndjson');
   const noiseFile = toPath('.rubot/logs/noise.txt');
   const known = readDevFile(devFile);
-  if (known !== undefined && isAlive(known.pid)) {
+  if (known !== undefined && isAlive(known.pid) && !(await isFree(Number(new URL(known.gateway_url).port)))) {
     throw new StackError(
       `A stack of this checkout is already running at ${known.gateway_url} (process ${known.pid}). Use it, or stop it first.`,
     );
@@ -38,7 +39,7 @@ export function openLocalFolder(): LocalFolder {
     postgresDirectory: toPath('.rubot/postgres'),
     logFile,
     writeDevFile: (stack) => replaceFile(devFile, `${JSON.stringify(toDevFile(stack, logFile), null, 2)}\n`),
-    writeNoise: (line) => appendFileSync(noiseFile, `${line}\n`),
+    writeNoise: (line) => appendIfPossible(noiseFile, `${line}\n`),
   };
 }
 
@@ -55,6 +56,7 @@ function readDevFile(path: string): DevFile | undefined {
   }
 }
 
+/** A process id is given out again one day, so its word alone does not count. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -75,6 +77,15 @@ function toDevFile({ urls, keys, demo }: Stack, logFile: string): DevFile {
     demo,
     log_file: logFile,
   };
+}
+
+/** A full disk must not end a stack over what nobody may ever read. */
+function appendIfPossible(path: string, text: string): void {
+  try {
+    appendFileSync(path, text);
+  } catch {
+    // The same words are told where they are the reason of a failure.
+  }
 }
 
 /** A tool that reads meanwhile sees the old file or the new one, never half of one. */

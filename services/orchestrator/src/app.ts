@@ -8,10 +8,8 @@ import { readinessHandler } from './routes/readyz.ts';
 import { listRunEventsHandler } from './routes/run-events.ts';
 import { cancelRunHandler, listRunsHandler, retrieveRunHandler } from './routes/runs.ts';
 
-export type OrchestratorEnv = BaseEnv;
-
-export function createOrchestratorApp(deps: OrchestratorDeps): Hono<OrchestratorEnv> {
-  const app = createBaseApp<OrchestratorEnv>({ logger: deps.logger });
+export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
+  const app = createBaseApp<BaseEnv>({ logger: deps.logger });
 
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);

@@ -4,8 +4,8 @@ import { buildDeps } from './deps.ts';
 import { readOrchestratorConfig } from './env.ts';
 import { migrate } from './runs/postgres/migrate.ts';
 
-/** Beside src/ in the repository, and beside dist/ in an image. */
-const MIGRATIONS = new URL('../migrations/', import.meta.url);
+/** Beside this file in the repository, and beside the bundle that is made of it. */
+const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 await runMain(async () => {
   const config = readOrchestratorConfig(process.env);

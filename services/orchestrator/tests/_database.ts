@@ -7,7 +7,7 @@ import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { openDatabase } from '../src/runs/postgres/database.ts';
 import { migrate } from '../src/runs/postgres/migrate.ts';
 
-export const MIGRATIONS = new URL('../migrations/', import.meta.url);
+export const MIGRATIONS = new URL('../src/migrations/', import.meta.url);
 
 let postgres: RunningPostgres;
 let databaseCount = 0;

@@ -62,7 +62,9 @@ export async function readEvents(
   runId: string,
   asker: Asker & { query?: string } = {},
 ): Promise<ReadEvent[]> {
-  return Array.fromAsync(streamEvents(await askRuns(orchestrator, `/${runId}/events${asker.query ?? ''}`, asker)));
+  const events: ReadEvent[] = [];
+  for await (const event of streamEvents(await askRuns(orchestrator, `/${runId}/events${asker.query ?? ''}`, asker))) events.push(event);
+  return events;
 }
 
 /** What was said since the last restart. */

@@ -291,6 +291,23 @@ describe('the breaker of a replica', () => {
     expect(orchestrator.linesOf('breaker.opened')).toHaveLength(0);
   });
 
+  it.each([
+    ['upstream_failed', 502, false],
+    ['stream_interrupted', 502, false],
+    ['misconfigured', 500, false],
+    ['unavailable', 503, false],
+    ['internal', 500, true],
+  ])('asks who failed: %s (%i), said by the agent itself, opens it: %s', async (code, status, opens) => {
+    const body = JSON.stringify({ error: { message: 'The model provider refuses.', type: 'server_error', param: null, code } });
+    tables.onCompletion((exchange) => exchange.refuse(status, body));
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    const answers = [];
+    for (let index = 0; index < 8; index += 1) answers.push(await readError(await complete(orchestrator)));
+    expect(orchestrator.linesOf('breaker.opened')).toHaveLength(opens ? 1 : 0);
+    expect(answers.slice(0, 5)).toEqual(Array.from({ length: 5 }, () => expect.objectContaining({ code })));
+    expect(tables.completions).toHaveLength(opens ? 5 : 8);
+  });
+
   it('of one leaves the other replicas in service', async () => {
     const twin = await startFakeAgent({ id: 'tables' });
     tables.onCompletion((exchange) => exchange.refuse(500, 'broken'));

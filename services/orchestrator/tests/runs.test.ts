@@ -203,7 +203,7 @@ describe('events', () => {
     const answer = orchestrator.complete(ask('hi', { stream: true })).then((response) => response.text());
     const exchange = await tables.nextCompletion();
     const response = await askRuns(orchestrator, `/${RUN_ID}/events`);
-    const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     while (!text.includes('begun') || !text.includes(': ping')) text += (await reader.read()).value ?? '';
     exchange.finish();

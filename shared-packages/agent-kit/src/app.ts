@@ -6,10 +6,8 @@ import type { AgentDeps } from './deps.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { readinessHandler } from './routes/readyz.ts';
 
-export type AgentEnv = BaseEnv;
-
-export function createAgentApp(agent: Agent, deps: AgentDeps): Hono<AgentEnv> {
-  const app = createBaseApp<AgentEnv>({ logger: deps.logger });
+export function createAgentApp(agent: Agent, deps: AgentDeps): Hono<BaseEnv> {
+  const app = createBaseApp<BaseEnv>({ logger: deps.logger });
 
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);

@@ -42,7 +42,7 @@ export interface AgentSecrets {
   readonly models: ModelAccess;
 }
 
-export function toServiceName(agent: Agent): string {
+function toServiceName(agent: Agent): string {
   return `rubot-agent-${agent.id}`;
 }
 

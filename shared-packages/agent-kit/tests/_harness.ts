@@ -10,7 +10,7 @@ import { readAgentConfig } from '../src/env.ts';
 export const PROBE = probeOf('records');
 
 /** Own tools that do well, refuse, break, and hang. */
-export const TOOLS = {
+const TOOLS = {
   add: defineTool({
     description: 'Adds two numbers.',
     effect: 'read',

@@ -4,6 +4,8 @@ import { type CutKind, type ModelAnswer, startModelUpstream } from '@rubot/testk
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, errorOf, PROBE, startTestAgent } from './_harness.ts';
 
+/** Thousands of connections, on machines of all speeds. */
+const CUTS_TIMEOUT_MS = 120_000;
 const KINDS: readonly CutKind[] = ['clean-eof', 'fin', 'reset'];
 
 let agent: AgentHarness;
@@ -30,42 +32,50 @@ async function forEachCut(answer: ModelAnswer, look: (cut: { atByte: number; cut
 }
 
 describe('a model that breaks off', () => {
-  it('never leaves an answer that looks whole, wherever it is cut', async () => {
-    const answer = { text: ['Half a ', 'sentence.'] };
-    let told = 0;
-    let whole = 0;
-    let silent = 0;
-    const total = await forEachCut(answer, async () => {
-      const response = await agent.complete({ ...ask('go'), stream: true });
-      if (response.status !== 200) {
-        expect((await errorOf(response)).code).toMatch(/^(?:stream_interrupted|unavailable)$/);
-        told += 1;
-        return;
-      }
-      const { text, isDone, finishReasons, errorCode } = await readStream(response);
-      if (errorCode !== undefined) {
-        expect({ isDone, finishReasons }).toEqual({ isDone: false, finishReasons: [] });
-        told += 1;
-      } else if (isDone && text === 'Half a sentence.') whole += 1;
-      else silent += 1;
-    });
-    expect({ silent, sum: told + whole }).toEqual({ silent: 0, sum: total });
-    // A cut behind the end marker takes a line end at most.
-    expect(whole).toBeLessThanOrEqual(2);
-    expect(told).toBeGreaterThan(800);
-  });
+  it(
+    'never leaves an answer that looks whole, wherever it is cut',
+    async () => {
+      const answer = { text: ['Half a ', 'sentence.'] };
+      let told = 0;
+      let whole = 0;
+      let silent = 0;
+      const total = await forEachCut(answer, async () => {
+        const response = await agent.complete({ ...ask('go'), stream: true });
+        if (response.status !== 200) {
+          expect((await errorOf(response)).code).toMatch(/^(?:stream_interrupted|unavailable)$/);
+          told += 1;
+          return;
+        }
+        const { text, isDone, finishReasons, errorCode } = await readStream(response);
+        if (errorCode !== undefined) {
+          expect({ isDone, finishReasons }).toEqual({ isDone: false, finishReasons: [] });
+          told += 1;
+        } else if (isDone && text === 'Half a sentence.') whole += 1;
+        else silent += 1;
+      });
+      expect({ silent, sum: told + whole }).toEqual({ silent: 0, sum: total });
+      // A cut behind the end marker takes a line end at most.
+      expect(whole).toBeLessThanOrEqual(2);
+      expect(told).toBeGreaterThan(800);
+    },
+    CUTS_TIMEOUT_MS,
+  );
 
-  it('never has a tool called with less than the model said, wherever it is cut', async () => {
-    const answer = { toolCalls: [{ name: PROBE, arguments: { key: '1234' } }] };
-    const total = await forEachCut(answer, async () => {
-      const response = await agent.complete(ask('go'));
-      expect([200, 502, 503]).toContain(response.status);
-      await response.text();
-    });
-    expect(total).toBeGreaterThan(1_000);
-    for (const call of agent.tools.calls) expect(call.body).toEqual({ arguments: { key: '1234' } });
-    expect(agent.tools.calls.length).toBeLessThanOrEqual(2);
-  });
+  it(
+    'never has a tool called with less than the model said, wherever it is cut',
+    async () => {
+      const answer = { toolCalls: [{ name: PROBE, arguments: { key: '1234' } }] };
+      const total = await forEachCut(answer, async () => {
+        const response = await agent.complete(ask('go'));
+        expect([200, 502, 503]).toContain(response.status);
+        await response.text();
+      });
+      expect(total).toBeGreaterThan(1_000);
+      for (const call of agent.tools.calls) expect(call.body).toEqual({ arguments: { key: '1234' } });
+      expect(agent.tools.calls.length).toBeLessThanOrEqual(2);
+    },
+    CUTS_TIMEOUT_MS,
+  );
 
   it('gets no second request for one that failed', async () => {
     const lonely = await startModelUpstream();

@@ -3,10 +3,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EnvironmentError } from '@rubot/config/parse-env';
 import { ChatCompletion } from '@rubot/contracts/chat-response';
-import { type AgentHarness, readStream } from '@rubot/testkit/agent-contract/harness';
+import type { LogLine } from '@rubot/contracts/log';
+import { AGENT_KEY, type AgentHarness, CALLER_HEADERS, readStream } from '@rubot/testkit/agent-contract/harness';
 import { closeServer, type ModelExchange, startModelUpstream } from '@rubot/testkit/model-upstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAgentApp } from '../src/app.ts';
 import { defineAgent } from '../src/define-agent.ts';
+import { buildDeps } from '../src/deps.ts';
 import { agentVariables, readAgentConfig } from '../src/env.ts';
 import { ask, startTestAgent, TEST_AGENT } from './_harness.ts';
 
@@ -165,6 +168,27 @@ describe('the end of an answer', () => {
       )
       .toEqual([['cancelled']]);
     expect(agent.lines.slice(before).find((line) => line.event_type === 'model.completed')?.error?.code).toBe('cancelled');
+  });
+});
+
+describe('a reader that leaves before it has read anything', () => {
+  it('ends the run all the same: the model is let go, and the log written', async () => {
+    const model = await startModelUpstream();
+    const lines: LogLine[] = [];
+    const plain = defineAgent({ ...TEST_AGENT, ...PLAIN.definition });
+    const source = { ORCHESTRATOR_API_KEY: AGENT_KEY, MODEL_SPECIFIER: 'openai/test-model', OPENAI_BASE_URL: model.url };
+    const deps = buildDeps(readAgentConfig(plain, source), (line) => lines.push(line));
+    model.script((exchange) => exchange.sendText('unread'));
+    const taken = model.nextRequest();
+    const body = JSON.stringify({ ...ask('go'), stream: true });
+    // Not over a socket, which would read ahead.
+    const request = new Request('http://agent/v1/chat/completions', { method: 'POST', headers: CALLER_HEADERS, body });
+    const response = await createAgentApp(plain, deps).fetch(request);
+    await response.body?.cancel();
+    await (await taken).aborted;
+    await expect.poll(() => lines.filter((line) => line.event_type === 'agent.log').map((line) => line.error?.code)).toEqual(['cancelled']);
+    await deps.close();
+    await model.close();
   });
 });
 

@@ -30,7 +30,7 @@ export function renderEnvironmentPage(services: readonly DocumentedService[]): s
     const value = row.required ? '**required**' : row.defaultValue === undefined ? 'optional' : `\`${row.defaultValue}\``;
     return `| \`${row.name}\` | ${row.type}${row.secret ? ', secret' : ''} | ${value} | ${names.join(', ')} | ${row.description} |`;
   });
-  return `${['# Environment variables', '', 'Generated from the schemas by `pnpm gen`; do not edit.', '', '| name | type | default | read by | what it does |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')}\n`;
+  return `${['# Environment variables', '', 'Generated from the schemas by `npm run gen`; do not edit.', '', '| name | type | default | read by | what it does |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')}\n`;
 }
 
 /** `.env.example` or `.dev.vars.example`: every variable, the optional ones commented out. */
@@ -39,7 +39,7 @@ export function renderEnvironmentExample(variables: Variables): string {
     const value = row.secret ? '' : (row.example ?? row.defaultValue ?? '');
     return `# ${row.description}\n${row.required ? '' : '# '}${row.name}=${value}`;
   });
-  return `# Generated from the schema by \`pnpm gen\`; do not edit.\n\n${blocks.join('\n\n')}\n`;
+  return `# Generated from the schema by \`npm run gen\`; do not edit.\n\n${blocks.join('\n\n')}\n`;
 }
 
 function describeVariables(variables: Variables): readonly Row[] {

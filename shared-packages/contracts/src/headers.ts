@@ -30,7 +30,7 @@ export const WIRE_VERSION = 1;
 export const ACCEPTED_WIRE_VERSIONS: readonly number[] = [1];
 
 /** `x-rubot-allowed-agents` when the tenant may use every registered agent; an empty value means none. */
-export const ALL_AGENTS = '*';
+const ALL_AGENTS = '*';
 
 export function formatAllowedAgents(agentIds: readonly string[] | null): string {
   return agentIds === null ? ALL_AGENTS : agentIds.join(',');

@@ -4,7 +4,7 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What a line says about an error: never a stack or text from an upstream body unless the operator asked for it. */
-export const LogError = z.strictObject({
+const LogError = z.strictObject({
   code: z.string(),
   message: z.string(),
   detail: z.string().optional(),

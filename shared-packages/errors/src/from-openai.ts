@@ -1,6 +1,6 @@
 import { ERROR_CODES, ErrorBody, type ErrorCode } from '@rubot/contracts/error';
 import { HEADERS } from '@rubot/contracts/headers';
-import { codeOfStatus, ERROR_TABLE } from './codes.ts';
+import { codeOfStatus } from './codes.ts';
 import { RubotError } from './rubot-error.ts';
 
 const KNOWN_CODES: ReadonlySet<string> = new Set(ERROR_CODES);
@@ -20,6 +20,7 @@ export async function fromOpenAiResponse(response: Response, peer: string): Prom
   const retryAfterMs = readRetryAfterMs(response.headers);
   const shouldRetry = response.headers.get(HEADERS.shouldRetry);
   return new RubotError(ours.code, ours.message, {
+    saidByPeer: true,
     ...(ours.param === undefined ? {} : { param: ours.param }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(shouldRetry === null ? {} : { retryable: shouldRetry === 'true' }),
@@ -54,7 +55,8 @@ function foreignFailure(response: Response, peer: string, headerCode: ErrorCode 
   const contentType = response.headers.get('content-type') ?? 'no content type';
   return new RubotError(code, `${peer} answered ${response.status} with something that is not rubot's. Check what stands in front of it.`, {
     operatorDetail: `status ${response.status}, ${contentType}`,
-    retryable: ERROR_TABLE[code].retryable,
+    // A proxy answers 503 for a peer that broke off as well as for one that it never reached; only the peer's own header tells.
+    retryable: response.headers.get(HEADERS.shouldRetry) === 'true',
   });
 }
 

@@ -58,6 +58,14 @@ describe('RubotError', () => {
     expect(error.message).not.toContain('10.0.0.3');
   });
 
+  it('does not take a 503 of a proxy for the proof that nothing has begun', async () => {
+    const page = (headers: Record<string, string>) => new Response('<html>upstream reset</html>', { status: 503, headers });
+    expect(await fromOpenAiResponse(page({}), 'peer')).toMatchObject({ code: 'unavailable', retryable: false, saidByPeer: false });
+    expect(await fromOpenAiResponse(page({ 'x-should-retry': 'true' }), 'peer')).toMatchObject({ code: 'unavailable', retryable: true });
+    const own = await fromOpenAiResponse(toOpenAiResponse(new RubotError('unavailable', 'Draining.')), 'peer');
+    expect(own).toMatchObject({ code: 'unavailable', retryable: true, saidByPeer: true });
+  });
+
   it('falls back to the header, then to the status, for a code it does not know', async () => {
     const body = JSON.stringify({ error: { message: 'new', type: 't', param: null, code: 'from_the_future' } });
     const withHeader = new Response(body, { status: 409, headers: { 'x-rubot-error-code': 'forbidden' } });

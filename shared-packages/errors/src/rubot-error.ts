@@ -9,6 +9,8 @@ export interface RubotErrorOptions {
   readonly retryable?: boolean;
   /** For the operator's log alone; never sent to a caller. */
   readonly operatorDetail?: string;
+  /** Another rubot service said so itself: it lives, and what failed may lie behind it. */
+  readonly saidByPeer?: boolean;
   readonly cause?: unknown;
 }
 
@@ -22,6 +24,7 @@ export class RubotError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly retryable: boolean;
   readonly operatorDetail: string | undefined;
+  readonly saidByPeer: boolean;
   readonly [BRAND] = true;
 
   constructor(code: ErrorCode, message: string, options: RubotErrorOptions = {}) {
@@ -32,6 +35,7 @@ export class RubotError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.retryable = options.retryable ?? ERROR_TABLE[code].retryable;
     this.operatorDetail = options.operatorDetail;
+    this.saidByPeer = options.saidByPeer ?? false;
   }
 
   get status(): number {

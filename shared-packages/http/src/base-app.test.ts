@@ -7,10 +7,11 @@ import { answerHealthz, type BaseEnv, createBaseApp } from './base-app.ts';
 import { isEqualInConstantTime, matchesSecret } from './constant-time.ts';
 import { newRunId } from './run-id.ts';
 
-function createApp() {
+function createApp(options: { readonly facesClients?: boolean } = {}) {
   const lines: LogLine[] = [];
   const source = { service: 'rubot-test', environment: 'development', deploymentHash: 'local', level: 'info' } as const;
-  const app = createBaseApp<BaseEnv>({ logger: createLogger({ source, events: COMMON_EVENTS, sink: (line) => lines.push(line) }) });
+  const logger = createLogger({ source, events: COMMON_EVENTS, sink: (line) => lines.push(line) });
+  const app = createBaseApp<BaseEnv>({ logger, ...options });
   return { app, lines };
 }
 
@@ -61,6 +62,12 @@ describe('createBaseApp', () => {
     expect((await app.request('/', { headers: { 'x-rubot-wire': '1' } })).status).toBe(200);
     const refused = await app.request('/', { headers: { 'x-rubot-wire': '99' } });
     expect(await refused.json()).toMatchObject({ error: { code: 'unsupported_wire_version' } });
+  });
+
+  it('does not care for the wire version of a client', async () => {
+    const { app } = createApp({ facesClients: true });
+    app.get('/', (c) => c.text('ok'));
+    expect((await app.request('/', { headers: { 'x-rubot-wire': '99' } })).status).toBe(200);
   });
 
   it('logs a request whose client left, at once', async () => {

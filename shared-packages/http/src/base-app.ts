@@ -24,14 +24,16 @@ export interface BaseEnv {
 
 export interface BaseAppOptions {
   readonly logger: Logger<EventTable>;
+  /** Clients call it, not services of ours: what they send for a wire version means nothing. False by default. */
+  readonly facesClients?: boolean;
   /** Milliseconds of the current moment; injected by tests. */
   readonly now?: () => number;
 }
 
 /** An app with what no service may lack: one span a request, one error shape, the standing headers. */
-export function createBaseApp<Env extends BaseEnv>({ logger, now }: BaseAppOptions): Hono<Env> {
+export function createBaseApp<Env extends BaseEnv>(options: BaseAppOptions): Hono<Env> {
   const app = new Hono<Env>();
-  app.use(traceRequest<Env>(logger, now));
+  app.use(traceRequest<Env>(options));
   app.onError((error, c) => {
     c.set('failure', error);
     return toOpenAiResponse(RubotError.from(error));
@@ -52,7 +54,7 @@ export function answerHealthz(c: Context): Response {
 /** Asked every few seconds by whoever watches; their lines would bury those of real requests. */
 const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 
-function traceRequest<Env extends BaseEnv>(logger: Logger<EventTable>, now: (() => number) | undefined): MiddlewareHandler<Env> {
+function traceRequest<Env extends BaseEnv>({ logger, facesClients = false, now }: BaseAppOptions): MiddlewareHandler<Env> {
   return async function traceRequestSpan(c, next) {
     const span = startSpan({
       logger,
@@ -70,7 +72,7 @@ function traceRequest<Env extends BaseEnv>(logger: Logger<EventTable>, now: (() 
       { once: true },
     );
     try {
-      assertWireVersion(c.req.header(HEADERS.wire));
+      if (!facesClients) assertWireVersion(c.req.header(HEADERS.wire));
       await next();
     } catch (thrown) {
       // Hono hands only instances of Error to onError; whatever else was thrown arrives here.

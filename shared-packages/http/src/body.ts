@@ -108,9 +108,9 @@ function decodeUtf8(bytes: Uint8Array): string {
 function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    // The parser's own message quotes the body, so it is not repeated.
-    throw new RubotError('invalid_request', 'The body is not valid JSON. Check quotes, commas and brackets.', { cause });
+  } catch {
+    // The parser's own message quotes the body, so neither a caller nor a log is given it.
+    throw new RubotError('invalid_request', 'The body is not valid JSON. Check quotes, commas and brackets.');
   }
 }
 

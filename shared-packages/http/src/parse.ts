@@ -1,12 +1,15 @@
 import { RubotError } from '@rubot/errors';
 import type { z } from 'zod';
 
-/** @throws RubotError `invalid_request` that names the first field that is wrong, as OpenAI does */
-export function parseInput<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+/**
+ * @param name of the value itself, where it is not a body but one parameter
+ * @throws RubotError `invalid_request` that names the first field that is wrong, as OpenAI does
+ */
+export function parseInput<Schema extends z.ZodType>(schema: Schema, value: unknown, name?: string): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = deepestIssue(result.error.issues);
-  const param = toParam(issue.path);
+  const param = toParam(name === undefined ? issue.path : [name, ...issue.path]);
   const where = param === '' ? 'the body' : `'${param}'`;
   throw new RubotError('invalid_request', `Invalid value for ${where}: ${issue.message}.`, param === '' ? {} : { param });
 }

@@ -44,6 +44,13 @@ describe('logger', () => {
     expect(JSON.stringify(lines)).not.toMatch(/eyJ|my pin|"x"/);
   });
 
+  it('lets no secret through in what a library says of its failure', () => {
+    const { lines, logger } = createRecorder();
+    logger.log('request.completed', { error: new TypeError('bad header: Bearer rbt_live_0123456789') });
+    expect(lines[0]?.error?.detail).toBe('TypeError: bad header: [redacted]');
+    expect(JSON.stringify(lines)).not.toContain('rbt_live');
+  });
+
   it('keeps forged line breaks inside one line', () => {
     const { lines, logger } = createRecorder();
     logger.log('request.completed', { extra: { path: '/\n{"log_level":"error"}' } });

@@ -1,9 +1,9 @@
 import { type AgentLog, LOG_LEVELS, type LogLevel, type LogLine } from '@rubot/contracts/log';
 import { toLogError } from '@rubot/errors/to-log';
 import type { EventTable } from './events.ts';
-import { redact } from './redact.ts';
+import { redact, redactError } from './redact.ts';
 
-/** Takes finished lines; the only thing that differs between Node and workerd. */
+/** Takes finished lines, whose fields that do not apply are `undefined` or absent; the only thing that differs between Node and workerd. */
 export type LogSink = (line: LogLine) => void;
 
 /** What a deployable says of itself on every line. */
@@ -16,14 +16,14 @@ export interface LogSource {
 
 /** Who and what a line is about. */
 export interface LogContext {
-  readonly component?: string;
-  readonly tenant_id?: string;
-  readonly chat_source_session_id?: string;
-  readonly sender_id?: string;
-  readonly run_id?: string;
-  readonly trace_id?: string;
-  readonly span_id?: string;
-  readonly parent_span_id?: string;
+  readonly component?: string | undefined;
+  readonly tenant_id?: string | undefined;
+  readonly chat_source_session_id?: string | undefined;
+  readonly sender_id?: string | undefined;
+  readonly run_id?: string | undefined;
+  readonly trace_id?: string | undefined;
+  readonly span_id?: string | undefined;
+  readonly parent_span_id?: string | undefined;
 }
 
 export interface LogFields {
@@ -67,10 +67,10 @@ export function createLogger<Events extends EventTable>({
         ...context,
         event_type: event,
         message: definition.message,
-        ...(fields.durationMs === undefined ? {} : { duration_ms: fields.durationMs }),
-        ...(fields.error === undefined ? {} : { error: toLogError(fields.error) }),
-        ...(fields.extra === undefined ? {} : { extra: redact(fields.extra) }),
-        ...(fields.agent === undefined ? {} : { agent: fields.agent }),
+        duration_ms: fields.durationMs,
+        error: fields.error === undefined ? undefined : redactError(toLogError(fields.error)),
+        extra: fields.extra === undefined ? undefined : redact(fields.extra),
+        agent: fields.agent,
       });
     },
   };

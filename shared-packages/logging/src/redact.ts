@@ -1,3 +1,7 @@
+import type { LogLine } from '@rubot/contracts/log';
+
+type LogError = NonNullable<LogLine['error']>;
+
 const SECRET_NAME = /authorization|api[-_]?key|secret|password|bearer|cookie|credential|access[-_]?token|refresh[-_]?token/i;
 const CONTENT_NAME = /^(content|prompt|messages?|text|arguments|result|body)$/i;
 /** JWS, rubot and vendor keys, and anything behind the word Bearer: what leaks when a message is logged whole. */
@@ -30,4 +34,14 @@ function redactValue(value: unknown, depth: number): unknown {
 export function redactText(text: string): string {
   const masked = text.replace(SECRET_TEXT, REDACTED);
   return masked.length <= MAX_STRING_CHARACTERS ? masked : `${masked.slice(0, MAX_STRING_CHARACTERS)}…`;
+}
+
+/** What a library says of its failure may quote what it was given. */
+export function redactError({ code, message, detail, stack }: LogError): LogError {
+  return {
+    code,
+    message: redactText(message),
+    ...(detail === undefined ? {} : { detail: redactText(detail) }),
+    ...(stack === undefined ? {} : { stack: redactText(stack) }),
+  };
 }

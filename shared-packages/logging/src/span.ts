@@ -44,10 +44,10 @@ export function startSpan({ logger, traceId, parentSpanId, context = {}, now = D
   function ownContext(): LogContext {
     return {
       ...annotations,
-      ...(options.component === undefined ? {} : { component: options.component }),
+      component: options.component ?? annotations.component,
       trace_id: traceId,
       span_id: spanId,
-      ...(parentSpanId === undefined ? {} : { parent_span_id: parentSpanId }),
+      parent_span_id: parentSpanId,
     };
   }
 
@@ -66,12 +66,7 @@ export function startSpan({ logger, traceId, parentSpanId, context = {}, now = D
     end(fields = {}) {
       if (ended) return;
       ended = true;
-      const extra = {
-        span_name: options.name,
-        span_kind: options.kind,
-        ...(options.peer === undefined ? {} : { peer: options.peer }),
-        ...fields.extra,
-      };
+      const extra = { span_name: options.name, span_kind: options.kind, peer: options.peer, ...fields.extra };
       logger.log(options.event, { ...fields, durationMs: Math.max(0, now() - startedAtMs), extra }, ownContext());
     },
   };

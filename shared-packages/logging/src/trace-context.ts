@@ -25,7 +25,7 @@ export function readTraceContext(headers: Headers): TraceContext {
   return parsed ?? { traceId: newTraceId(), parentSpanId: undefined };
 }
 
-export function parseTraceparent(value: string | null): TraceContext | undefined {
+function parseTraceparent(value: string | null): TraceContext | undefined {
   const match = TRACEPARENT.exec(value ?? '');
   const [, traceId, parentSpanId] = match ?? [];
   if (traceId === undefined || !TraceId.safeParse(traceId).success) return undefined;

@@ -6,8 +6,6 @@ import { checkFailures } from './agent-contract/failures.ts';
 import { type AgentContractOptions, type AgentHarness, startAgent } from './agent-contract/harness.ts';
 import { checkMiddlewareTools, checkTraces } from './agent-contract/traces.ts';
 
-export type { AgentApp, AgentContractOptions } from './agent-contract/harness.ts';
-
 /** The suite that every agent passes: over a real socket, with a simulated model and a stand-in for the middleware. */
 export function describeAgentContract(options: AgentContractOptions): void {
   describe(`the agent ${options.agent.id} keeps the agent contract`, () => {

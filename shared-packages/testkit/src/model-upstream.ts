@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { DEFAULT_USAGE, DONE_FRAME, type ModelAnswer, toChunkFrame, toCompletion, toFrames, toUsageFrame } from './model-frames.ts';
 
-export type { ModelAnswer, ModelToolCall } from './model-frames.ts';
+export type { ModelAnswer } from './model-frames.ts';
 
 /** How a connection ends early: with the end marker of HTTP, with a bare FIN, with a reset, or not at all. */
 export const CUT_KINDS = ['clean-eof', 'fin', 'reset', 'hang'] as const;

@@ -1,7 +1,7 @@
-import type { ResolveSessionRequest } from '@rubot/contracts/sessions';
-import { answerHealthz, type BaseVariables, createBaseApp } from '@rubot/http/base-app';
+import { answerHealthz, createBaseApp } from '@rubot/http/base-app';
 import { requireHopKey } from '@rubot/http/hop-key';
 import type { Hono } from 'hono';
+import type { GatewayEnv } from './context.ts';
 import type { GatewayDeps } from './deps.ts';
 import { identifyCaller } from './middleware/identify-caller.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
@@ -10,13 +10,9 @@ import { listModelsHandler, retrieveModelHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
 import { forwardRunRequest } from './routes/runs.ts';
 
-export interface GatewayEnv {
-  Variables: BaseVariables & { identity: ResolveSessionRequest };
-}
-
 export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   const { gatewayApiKey, adminApiKey } = deps.config.secrets;
-  const app = createBaseApp<GatewayEnv>({ logger: deps.logger });
+  const app = createBaseApp<GatewayEnv>({ logger: deps.logger, facesClients: true });
 
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);

@@ -50,7 +50,7 @@ export const COMPLETION = {
   usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
 };
 
-export const linked: FetchLike = async () => Response.json({ status: 'linked', tenant_id: 'acme', allowed_agents: ['tables'] });
+const linked: FetchLike = async () => Response.json({ status: 'linked', tenant_id: 'acme', allowed_agents: ['tables'] });
 export const unlinked: FetchLike = async () => Response.json({ status: 'unlinked' });
 const completes: FetchLike = async () => Response.json(COMPLETION);
 

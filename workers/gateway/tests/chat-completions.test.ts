@@ -257,6 +257,7 @@ describe('trace', () => {
     const gateway = await createHarness();
     await gateway.complete({ messages: [{ role: 'user', content: 'my-secret-diagnosis' }] });
     await gateway.complete({ messages: [{ role: 'user', content: 7, note: 'my-secret-diagnosis' }] });
+    await gateway.complete('my-secret-diagnosis');
     const log = JSON.stringify(gateway.lines);
     expect(gateway.lines.length).toBeGreaterThan(3);
     expect(log).not.toMatch(/my-secret-diagnosis|eyJ/);

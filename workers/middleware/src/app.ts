@@ -1,7 +1,7 @@
-import type { BearerClaims } from '@rubot/contracts/bearer';
-import { answerHealthz, type BaseVariables, createBaseApp } from '@rubot/http/base-app';
+import { answerHealthz, createBaseApp } from '@rubot/http/base-app';
 import { requireHopKey } from '@rubot/http/hop-key';
 import type { Hono } from 'hono';
+import type { MiddlewareEnv } from './context.ts';
 import type { MiddlewareDeps } from './deps.ts';
 import { authenticateBearer } from './middleware/authenticate-bearer.ts';
 import { reportRefusals } from './middleware/report-refusals.ts';
@@ -13,11 +13,6 @@ import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from 
 import { resolveSessionHandler } from './routes/internal/sessions.ts';
 import { saveTenantHandler } from './routes/internal/tenants.ts';
 import { readinessHandler } from './routes/readyz.ts';
-import type { TenantData } from './store/tenant-data.ts';
-
-export interface MiddlewareEnv {
-  Variables: BaseVariables & { claims: BearerClaims; data: TenantData };
-}
 
 export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
   const app = createBaseApp<MiddlewareEnv>({ logger: deps.logger });

@@ -34,7 +34,12 @@ export function createReplicaBreaker({ pauseMs, onOpen, onClose }: ReplicaBreake
   };
 }
 
-/** A request that the replica refused on good grounds, or that its client gave up, says nothing against the replica. */
+/**
+ * A request that the replica refused on good grounds, or that its client gave up, says nothing against the replica; nor
+ * does its own word that a model or the middleware failed it. Else whoever sends what a model refuses could take the agent
+ * from everybody.
+ */
 function isReplicaFault(thrown: unknown): boolean {
-  return RubotError.from(thrown).status >= 500;
+  const { status, saidByPeer, code } = RubotError.from(thrown);
+  return status >= 500 && (!saidByPeer || code === 'internal');
 }

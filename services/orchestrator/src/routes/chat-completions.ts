@@ -1,6 +1,6 @@
 import { ChatRequest } from '@rubot/contracts/chat-request';
 import { HEADERS, parseAllowedAgents } from '@rubot/contracts/headers';
-import { deferSpanEnd } from '@rubot/http/base-app';
+import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
 import { createDeadline } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
@@ -8,7 +8,6 @@ import { newRunId } from '@rubot/http/run-id';
 import { createSseResponse } from '@rubot/http/sse-response';
 import type { Context, Handler } from 'hono';
 import { findEligible } from '../agents/eligible.ts';
-import type { OrchestratorEnv } from '../app.ts';
 import type { OrchestratorDeps } from '../deps.ts';
 import type { Answer } from '../dispatch/answer.ts';
 import { toCompletion } from '../dispatch/collect.ts';
@@ -22,7 +21,7 @@ import type { NewRun } from '../runs/run-store.ts';
 import { readCaller, readOnDisconnect, readRunId } from './caller.ts';
 
 /** `POST /v1/chat/completions`: a completion that is a run. */
-export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<OrchestratorEnv> {
+export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
   return async function createChatCompletion(c) {
     const { headers } = c.req.raw;
     const runId = readRunId(headers) ?? newRunId();
@@ -55,14 +54,14 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Orc
 const RESERVE_MS = 250;
 const MAX_RESERVED_SHARE = 0.1;
 
-function readTimeoutMs(c: Context<OrchestratorEnv>, { config }: OrchestratorDeps): number {
+function readTimeoutMs(c: Context<BaseEnv>, { config }: OrchestratorDeps): number {
   const granted = Number(c.req.header(HEADERS.timeoutMs) ?? Number.NaN);
   const grantedMs = Number.isFinite(granted) && granted >= 0 ? Math.min(granted, config.requestTimeoutMs) : config.requestTimeoutMs;
   return Math.floor(grantedMs - Math.min(RESERVE_MS, grantedMs * MAX_RESERVED_SHARE));
 }
 
 async function streamAnswer(
-  c: Context<OrchestratorEnv>,
+  c: Context<BaseEnv>,
   { config }: OrchestratorDeps,
   run: Run,
   answer: Answer,

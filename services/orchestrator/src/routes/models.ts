@@ -1,14 +1,14 @@
 import { HEADERS, parseAllowedAgents } from '@rubot/contracts/headers';
 import { type Model, modelOfAgent, PLANNED_MODEL } from '@rubot/contracts/models';
+import type { BaseEnv } from '@rubot/http/base-app';
 import type { Handler } from 'hono';
 import { describeAgents, listAllowed } from '../agents/eligible.ts';
-import type { OrchestratorEnv } from '../app.ts';
 import type { OrchestratorDeps } from '../deps.ts';
 
 const ORIGIN = { object: 'model', owned_by: 'rubot' } as const;
 
 /** `GET /v1/models`: what this tenant may ask now; an agent that is down is not listed. */
-export function listModelsHandler({ directory, startedAtMs }: OrchestratorDeps): Handler<OrchestratorEnv> {
+export function listModelsHandler({ directory, startedAtMs }: OrchestratorDeps): Handler<BaseEnv> {
   const created = Math.floor(startedAtMs / 1_000);
   return async function listModels(c) {
     const allowed = parseAllowedAgents(c.req.header(HEADERS.allowedAgents));

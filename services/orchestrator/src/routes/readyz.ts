@@ -1,13 +1,13 @@
 import { once } from 'node:events';
+import type { BaseEnv } from '@rubot/http/base-app';
 import type { Handler } from 'hono';
-import type { OrchestratorEnv } from '../app.ts';
 import type { OrchestratorDeps } from '../deps.ts';
 import type { RunStore } from '../runs/run-store.ts';
 
 const CHECK_TIMEOUT_MS = 1_000;
 
 /** `GET /readyz`: whether a completion could be answered now, and whether new ones are wanted. */
-export function readinessHandler({ directory, lifecycle, runs }: OrchestratorDeps): Handler<OrchestratorEnv> {
+export function readinessHandler({ directory, lifecycle, runs }: OrchestratorDeps): Handler<BaseEnv> {
   return async function checkReadiness(c) {
     const isAnyUp = [...directory.agents.values()].some(({ replicas }) => replicas.some((replica) => replica.isUp()));
     const isStoreUp = await canWrite(runs);

@@ -1,11 +1,10 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { LastEventId, ListRunEventsQuery, type RunEvent, type RunEventPage, type RunResource } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
-import { deferSpanEnd } from '@rubot/http/base-app';
+import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { parseInput } from '@rubot/http/parse';
 import { createSseResponse, type SseFrame } from '@rubot/http/sse-response';
 import type { Context, Handler } from 'hono';
-import type { OrchestratorEnv } from '../app.ts';
 import type { OrchestratorDeps } from '../deps.ts';
 import { type Envelope, toEnvelope } from '../dispatch/stream.ts';
 import { toEventData } from '../runs/chunk-events.ts';
@@ -19,7 +18,7 @@ type Events = ReturnType<typeof followEvents>;
  * `GET /v1/runs/:runId/events?after_seq=`: what happened in a run since a number, during the run and after it. A stream
  * whose frames bear the numbers and whose last frame is `end`; or, to a client that takes JSON, one page.
  */
-export function listRunEventsHandler(deps: OrchestratorDeps): Handler<OrchestratorEnv> {
+export function listRunEventsHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
   return async function listRunEvents(c) {
     const owner = readOwner(c.req.raw.headers);
     const query = parseInput(ListRunEventsQuery, c.req.query());
@@ -46,7 +45,7 @@ export function listRunEventsHandler(deps: OrchestratorDeps): Handler<Orchestrat
   };
 }
 
-function readLastEventId(c: Context<OrchestratorEnv>): number | undefined {
+function readLastEventId(c: Context<BaseEnv>): number | undefined {
   const value = c.req.header(HEADERS.lastEventId);
   if (value === undefined) return undefined;
   const result = LastEventId.safeParse(value);
@@ -54,17 +53,12 @@ function readLastEventId(c: Context<OrchestratorEnv>): number | undefined {
   throw new RubotError('invalid_request', 'The header Last-Event-ID must be the number of an event.', { param: HEADERS.lastEventId });
 }
 
-function takesJson(c: Context<OrchestratorEnv>): boolean {
+function takesJson(c: Context<BaseEnv>): boolean {
   const accept = c.req.header('accept') ?? '';
   return accept.includes('application/json') && !accept.includes('text/event-stream');
 }
 
-function streamEvents(
-  c: Context<OrchestratorEnv>,
-  { config }: OrchestratorDeps,
-  frames: AsyncIterable<SseFrame>,
-  over: AbortController,
-): Response {
+function streamEvents(c: Context<BaseEnv>, { config }: OrchestratorDeps, frames: AsyncIterable<SseFrame>, over: AbortController): Response {
   const span = deferSpanEnd(c);
   return createSseResponse({
     frames,

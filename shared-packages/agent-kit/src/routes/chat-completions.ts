@@ -1,7 +1,7 @@
 import { ChatRequest } from '@rubot/contracts/chat-request';
 import { HEADERS } from '@rubot/contracts/headers';
 import type { RubotError } from '@rubot/errors';
-import { deferSpanEnd } from '@rubot/http/base-app';
+import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
 import { createDeadline } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
@@ -10,7 +10,6 @@ import type { Context, Handler } from 'hono';
 import { createEnvelope } from '../answer/envelope.ts';
 import { toCompletion } from '../answer/to-completion.ts';
 import { toFrames } from '../answer/to-frames.ts';
-import type { AgentEnv } from '../app.ts';
 import type { Agent } from '../define-agent.ts';
 import type { AgentDeps } from '../deps.ts';
 import type { AgentRun } from '../run/agent-run.ts';
@@ -20,15 +19,17 @@ import { runSteps } from '../run/run-steps.ts';
 import { readCaller, toLogContext } from './caller.ts';
 
 const HEARTBEAT_MS = 15_000;
+/** What the orchestrator adds to the body of a client: the brief of a slice, with the answers of other agents in it. */
+const BRIEF_BYTES = 262_144;
 
 /** `POST /v1/chat/completions`: one answer of this agent, whole or as a stream. */
-export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Handler<AgentEnv> {
+export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Handler<BaseEnv> {
   return async function createChatCompletion(c) {
     const caller = readCaller(c.req.raw.headers);
     c.set('runId', caller.runId);
     const span = c.get('span');
     span.annotate(toLogContext(caller));
-    const { value } = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes });
+    const { value } = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes + BRIEF_BYTES });
     const request = parseInput(ChatRequest, value);
     const deadline = createDeadline({ timeoutMs: readTimeoutMs(c, deps), callerSignal: c.req.raw.signal });
     const run: AgentRun = { agent, deps, caller, request, span, deadline, record: createRunRecord({ agent, model: deps.model }) };
@@ -42,13 +43,13 @@ export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Hand
 }
 
 /** What the caller grants, never more than this agent's own limit. */
-function readTimeoutMs(c: Context<AgentEnv>, { config }: AgentDeps): number {
+function readTimeoutMs(c: Context<BaseEnv>, { config }: AgentDeps): number {
   const granted = Number(c.req.header(HEADERS.timeoutMs) ?? Number.NaN);
   return Number.isFinite(granted) && granted >= 0 ? Math.min(granted, config.requestTimeoutMs) : config.requestTimeoutMs;
 }
 
 /** The status waits for the first event: a failure before it has a status of its own, one after it is a frame. */
-async function streamAnswer(c: Context<AgentEnv>, run: AgentRun): Promise<Response> {
+async function streamAnswer(c: Context<BaseEnv>, run: AgentRun): Promise<Response> {
   const events = runSteps(run);
   const first = await events.next().catch((thrown: unknown) => {
     run.deadline.clear();

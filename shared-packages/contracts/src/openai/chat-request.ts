@@ -50,8 +50,8 @@ const ResponseFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
-export const MAX_MESSAGES = 1_000;
-export const MAX_TOOLS = 128;
+const MAX_MESSAGES = 1_000;
+const MAX_TOOLS = 128;
 
 export const ChatRequest = z.looseObject({
   /** The seed's smoke request names none, so none means the planner. */

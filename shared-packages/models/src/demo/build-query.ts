@@ -1,5 +1,5 @@
 import type { CatalogueColumn, CatalogueTable } from './catalogue.ts';
-import { type Comparison, findComparison, findMentioned } from './comparison.ts';
+import { type Comparison, findComparison, findMentioned, guessNumber, PRICE } from './comparison.ts';
 import type { SchemaNode } from './json-schema.ts';
 import { spell } from './spellings.ts';
 import { countShared, findName, toKeywords, toStems } from './words.ts';
@@ -16,10 +16,10 @@ export interface DemoQuery {
 }
 
 const ROW_LIMIT = 50;
-const MAX_LABEL_COLUMNS = 2;
+const MAX_LABEL_COLUMNS = 3;
 const MAX_COLUMNS = 6;
 /** What a person calls a row, best first. */
-const LABELS = [/name|title|subject/, /product|item|customer|label/, /sku|code|number/];
+const LABELS = [/name|title|subject/, /sku|code|number/, /product|item|customer|label/];
 
 type AggregateFunction = 'count' | 'sum' | 'avg';
 
@@ -39,29 +39,37 @@ export function findTable(question: string, tables: readonly CatalogueTable[]): 
   return best === undefined || best.score === 0 ? undefined : best.table;
 }
 
-export function buildQuery(question: string, table: CatalogueTable, schema: SchemaNode): DemoQuery {
+export interface BuildQueryOptions {
+  readonly question: string;
+  readonly table: CatalogueTable;
+  readonly schema: SchemaNode;
+  /** Conditions that name a value of a column. */
+  readonly valueConditions: readonly Comparison[];
+}
+
+export function buildQuery({ question, table, schema, valueConditions }: BuildQueryOptions): DemoQuery {
   const comparison = findComparison(question, table);
-  const where = comparison === undefined ? {} : { where: [toCondition(comparison, schema)] };
+  const conditions = [
+    ...(comparison === undefined ? [] : [comparison]),
+    ...valueConditions.filter(({ column }) => column !== comparison?.column),
+  ];
+  const where = conditions.length === 0 ? {} : { where: conditions.map((condition) => toCondition(condition, schema)) };
   const aggregate = findAggregate(question, table);
   if (aggregate !== undefined) {
     const group = findGroup(question, table);
+    const { column } = aggregate;
     return {
       table: table.name,
       ...where,
       ...(group === undefined ? {} : { group_by: [group.name] }),
-      aggregates: [
-        {
-          function: spell(schema, 'function', aggregate.function),
-          ...(aggregate.column === undefined ? {} : { column: aggregate.column }),
-        },
-      ],
+      aggregates: [{ function: spell(schema, 'function', aggregate.function), ...(column === undefined ? {} : { column }) }],
       limit: ROW_LIMIT,
     };
   }
   const order = findOrder(question, table);
   return {
     table: table.name,
-    columns: chooseColumns(question, table, comparison, order?.column),
+    columns: chooseColumns(question, table, conditions, order?.column),
     ...where,
     ...(order === undefined ? {} : { order_by: [{ column: order.column, direction: spell(schema, 'direction', order.direction) }] }),
     limit: order?.limit ?? ROW_LIMIT,
@@ -103,12 +111,14 @@ interface Order {
 function findOrder(question: string, table: CatalogueTable): Order | undefined {
   const sorted = /\b(?:sorted|ordered|order|sort) by\b(.*)$/i.exec(question);
   const top = /\b(top|first|bottom) (\d+)\b/i.exec(question);
-  const extreme = /(?<!\bat )\b(highest|largest|biggest|most|latest|newest|lowest|smallest|cheapest|least|oldest|earliest)\b/i.exec(
-    question,
-  );
+  const extreme =
+    /(?<!\bat )\b(highest|largest|biggest|most|latest|newest|lowest|smallest|cheapest|priciest|least|oldest|earliest)\b/i.exec(question);
   if (sorted === null && top === null && extreme === null) return undefined;
   const numeric = table.columns.filter((column) => column.type === 'number' || column.type === 'date');
-  const column = (sorted === null ? undefined : findMentioned(sorted[1] ?? '', table.columns)[0]) ?? findMentioned(question, numeric)[0];
+  const column =
+    (sorted === null ? undefined : findMentioned(sorted[1] ?? '', table.columns)[0]) ??
+    findMentioned(question, numeric)[0] ??
+    guessPrice(question, numeric);
   if (column === undefined) return undefined;
   const isAscending =
     /(?<!\bat )\b(?:lowest|smallest|cheapest|least|oldest|earliest|bottom|ascending)\b/i.test(question) ||
@@ -121,22 +131,25 @@ function findOrder(question: string, table: CatalogueTable): Order | undefined {
   };
 }
 
+function guessPrice(question: string, numeric: readonly CatalogueColumn[]): CatalogueColumn | undefined {
+  return /\b(?:cheap|expensive|pric)/i.test(question) ? guessNumber(numeric, PRICE, 'number') : undefined;
+}
+
 /** What names a row, then what the question is about; the first columns when it names none. */
 function chooseColumns(
   question: string,
   table: CatalogueTable,
-  comparison: Comparison | undefined,
+  conditions: readonly Comparison[],
   order: string | undefined,
 ): readonly string[] {
   const texts = table.columns.filter((column) => column.type === 'text');
-  const labels = LABELS.flatMap((label) => texts.filter((column) => label.test(column.name))).slice(0, MAX_LABEL_COLUMNS);
+  const labels = LABELS.flatMap((label) => texts.filter((column) => label.test(column.name)))
+    .slice(0, MAX_LABEL_COLUMNS)
+    .map((column) => column.name);
   const tableName = toStems(table.name);
   const mentioned = findMentioned(question, table.columns).filter((column) => findName(tableName, column.name) < 0);
-  const compared =
-    comparison === undefined ? [] : [comparison.column, 'other_column' in comparison.right ? comparison.right.other_column : undefined];
-  const chosen = [...labels.map((column) => column.name), ...mentioned.map((column) => column.name), ...compared, order].filter(
-    (name) => name !== undefined,
-  );
-  const unique = [...new Set(chosen)];
-  return (unique.length > labels.length ? unique : table.columns.map((column) => column.name)).slice(0, MAX_COLUMNS);
+  const compared = conditions.flatMap(({ column, right }) => ('other_column' in right ? [column, right.other_column] : [column]));
+  const chosen = new Set([...labels, ...mentioned.map((column) => column.name), ...compared, ...(order === undefined ? [] : [order])]);
+  const columns = chosen.size > labels.length ? chosen : new Set([...labels, ...table.columns.map((column) => column.name)]);
+  return [...columns].slice(0, MAX_COLUMNS);
 }

@@ -4,7 +4,7 @@ import { findName, toStems } from './words.ts';
 /** A condition of a query before its operator is spelled as the tool wants it. */
 export interface Comparison {
   readonly column: string;
-  readonly operator: 'lt' | 'lte' | 'gt' | 'gte' | 'eq';
+  readonly operator: 'lt' | 'lte' | 'gt' | 'gte' | 'eq' | 'contains';
   readonly right: { readonly value: number | string } | { readonly other_column: string };
 }
 
@@ -20,10 +20,14 @@ const PHRASES: readonly (readonly [RegExp, Comparison['operator']])[] = [
 const LITERAL = /^\W*(?:(\d{4}-\d{2}-\d{2})|[$€£]?\s?(\d[\d,]*(?:\.\d+)?)|["'“]([^"'”]+)["'”])/;
 /** What people compare when they name one side alone, as in "products below their reorder level". */
 const QUANTITY = ['stock', 'on_hand', 'in_stock', 'quantity', 'qty', 'units', 'available', 'level', 'count', 'amount', 'total', 'balance'];
-const PRICE = ['price', 'unit_price', 'cost', 'amount', 'total'];
+export const PRICE = ['price', 'unit_price', 'cost', 'amount', 'total'];
 
 /** The one comparison that a question makes over a table, if it makes one. */
 export function findComparison(question: string, table: CatalogueTable): Comparison | undefined {
+  if (/\b(?:out of stock|sold out)\b/i.test(question)) {
+    const column = guessNumber(table.columns, QUANTITY, 'number');
+    if (column !== undefined) return { column: column.name, operator: 'eq', right: { value: 0 } };
+  }
   for (const [phrase, operator] of PHRASES) {
     const found = phrase.exec(question);
     if (found === null) continue;
@@ -64,7 +68,11 @@ function guessColumn(table: CatalogueTable, before: string, value: number | stri
 }
 
 /** A column of the right type whose name says what it counts; ids count nothing. */
-function guessNumber(columns: readonly CatalogueColumn[], names: readonly string[], type: string | undefined): CatalogueColumn | undefined {
+export function guessNumber(
+  columns: readonly CatalogueColumn[],
+  names: readonly string[],
+  type: string | undefined,
+): CatalogueColumn | undefined {
   const fitting = columns.filter((column) => column.type === type && !/(?:^|_)id$/.test(column.name));
   for (const name of names) {
     const match = fitting.find((column) => findName(toStems(column.name), name) >= 0);

@@ -6,7 +6,8 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
-import { type DemoTurn, takeTurn } from './turn.ts';
+import type { DemoTurn } from './demo-turn.ts';
+import { takeTurn } from './turn.ts';
 
 /**
  * `demo/scripted`: a model of rules, without weights and without a network, so that the whole platform runs before any

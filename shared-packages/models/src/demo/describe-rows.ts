@@ -5,17 +5,20 @@ import { toSpoken } from './spellings.ts';
 import { toWords } from './words.ts';
 
 /** What a query brought back, in words. */
-export function describeRows({ input, value }: ToolOutcome): string {
+export function describeRows({ input, value }: ToolOutcome, { isDoubtful }: { readonly isDoubtful: boolean }): string {
   const query = isRecord(input) ? input : {};
   const rows = recordsAt(value, 'rows');
   const subject = toWords(String(query['table'])).join(' ');
-  const condition = describeCondition(query);
-  if (Array.isArray(query['aggregates']))
+  const condition = describeConditions(query);
+  if (Array.isArray(query['aggregates'])) {
     return describeAggregate({ rows, subject, condition, isGrouped: query['group_by'] !== undefined });
+  }
   if (rows.length === 0) return `No ${subject}${condition} were found.`;
-  const heading = rows.length === 1 ? `One row of ${subject}${condition}:` : `${rows.length} ${subject}${condition}:`;
-  const more = isRecord(value) && value['has_more'] === true ? '\nThere are more.' : '';
-  return `${heading}\n${rows.map((row) => `- ${describeRow(row)}`).join('\n')}${more}`;
+  const hasMore = isRecord(value) && value['has_more'] === true && query['order_by'] === undefined;
+  const isAll = condition === '' && query['order_by'] === undefined;
+  const scope = isAll && isDoubtful ? ', as I understood no condition in the question' : condition;
+  const count = `${hasMore ? 'The first ' : ''}${rows.length === 1 ? 'One row of' : rows.length}`;
+  return `${count} ${subject}${scope}:\n${rows.map((row) => `- ${describeRow(row)}`).join('\n')}`;
 }
 
 interface AggregateWords {
@@ -42,11 +45,12 @@ function describeRow(row: Record<string, unknown>): string {
   return details === '' ? format(label[1]) : `${format(label[1])}: ${details}`;
 }
 
-function describeCondition(query: Readonly<Record<string, unknown>>): string {
-  const [condition] = recordsAt(query, 'where');
-  if (condition === undefined) return '';
-  const right = condition['other_column'] === undefined ? format(condition['value']) : toWords(String(condition['other_column'])).join(' ');
-  return ` with ${toWords(String(condition['column'])).join(' ')} ${toSpoken(String(condition['operator']))} ${right}`;
+function describeConditions(query: Readonly<Record<string, unknown>>): string {
+  const conditions = recordsAt(query, 'where').map(({ column, operator, value, other_column: other }) => {
+    const right = other === undefined ? format(value) : toWords(String(other)).join(' ');
+    return [...toWords(String(column)), toSpoken(String(operator), value), right].filter((word) => word !== '').join(' ');
+  });
+  return conditions.length === 0 ? '' : ` with ${conditions.join(' and ')}`;
 }
 
 function format(value: unknown): string {

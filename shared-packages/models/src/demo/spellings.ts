@@ -6,7 +6,8 @@ const MEANINGS: Readonly<Record<string, { readonly spellings: readonly string[];
   lte: { spellings: ['lte', '<=', 'less_than_or_equal', 'at_most'], words: 'at most' },
   gt: { spellings: ['gt', '>', 'greater_than'], words: 'above' },
   gte: { spellings: ['gte', '>=', 'greater_than_or_equal', 'at_least'], words: 'at least' },
-  eq: { spellings: ['eq', '=', '==', 'equals', 'equal'], words: 'equal to' },
+  eq: { spellings: ['eq', '=', '==', 'equals', 'equal'], words: '' },
+  contains: { spellings: ['contains', 'includes', 'like'], words: 'containing' },
   count: { spellings: ['count'], words: 'count' },
   sum: { spellings: ['sum', 'total'], words: 'total' },
   avg: { spellings: ['avg', 'average', 'mean'], words: 'average' },
@@ -20,7 +21,10 @@ export function spell(schema: SchemaNode, property: string, meaning: string): st
   return MEANINGS[meaning]?.spellings.find((word) => allowed.includes(word)) ?? meaning;
 }
 
+const SPOKEN_OF_DATES: Readonly<Record<string, string>> = { below: 'before', above: 'after', 'at most': 'up to', 'at least': 'from' };
+
 /** The words for a spelling, for people. */
-export function toSpoken(spelling: string): string {
-  return Object.values(MEANINGS).find(({ spellings }) => spellings.includes(spelling))?.words ?? spelling;
+export function toSpoken(spelling: string, value?: unknown): string {
+  const words = Object.values(MEANINGS).find(({ spellings }) => spellings.includes(spelling))?.words ?? spelling;
+  return typeof value === 'string' ? (SPOKEN_OF_DATES[words] ?? words) : words;
 }

@@ -1,8 +1,9 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4FunctionTool, LanguageModelV4Message } from '@ai-sdk/provider';
 import { describe, expect, it } from 'vitest';
 import { createDemoModel } from './demo-model.ts';
+import type { DemoToolCall } from './demo-turn.ts';
 import { toPlannerPrompt } from './planner-prompt.ts';
-import { DEMO_NOTE, type DemoToolCall, takeTurn } from './turn.ts';
+import { DEMO_NOTE, takeTurn } from './turn.ts';
 
 function defineTool(name: string, properties: Record<string, unknown> = {}, required: string[] = []): LanguageModelV4FunctionTool {
   return { type: 'function', name, inputSchema: { type: 'object', properties, required } as LanguageModelV4FunctionTool['inputSchema'] };
@@ -12,7 +13,7 @@ const QUERY_TOOL = defineTool('tables_query', {
   table: { type: 'string' },
   where: {
     type: 'array',
-    items: { type: 'object', properties: { operator: { type: 'string', enum: ['=', '!=', '<', '<=', '>', '>='] } } },
+    items: { type: 'object', properties: { operator: { type: 'string', enum: ['=', '!=', '<', '<=', '>', '>=', 'contains'] } } },
   },
   aggregates: {
     type: 'array',
@@ -69,7 +70,7 @@ function ask(question: string, rows: readonly unknown[] = [], before: LanguageMo
     if ('text' in turn) {
       return {
         text: turn.text,
-        query: called.find((call) => call.toolName === 'tables_query')?.input,
+        query: called.findLast((call) => call.toolName === 'tables_query')?.input,
         called: called.map((call) => call.toolName),
       };
     }
@@ -114,9 +115,42 @@ describe('the demo model over tables', () => {
     ['list products ordered by stock descending', { order_by: [{ column: 'stock', direction: 'desc' }], limit: 50 }],
     ['top 3 products by unit price', { order_by: [{ column: 'unit_price', direction: 'desc' }], limit: 3 }],
     ['which product has the lowest stock', { order_by: [{ column: 'stock', direction: 'asc' }], limit: 1 }],
-    ['list all products', { table: 'products', columns: ['sku', 'name', 'category', 'unit_price', 'stock', 'reorder_level'] }],
+    ['list all products', { table: 'products', columns: ['name', 'sku', 'category', 'unit_price', 'stock', 'reorder_level'] }],
   ])('understands "%s"', (question, query) => {
     expect(ask(question).query).toMatchObject(query);
+  });
+
+  it.each<[string, unknown[]]>([
+    ['which orders are still open?', [{ column: 'status', operator: '=', value: 'open' }]],
+    ['how many orders did Harbour Hostel place?', [{ column: 'customer', operator: '=', value: 'Harbour Hostel' }]],
+    [
+      'list open orders of harbour hostel',
+      [
+        { column: 'customer', value: 'Harbour Hostel' },
+        { column: 'status', value: 'open' },
+      ],
+    ],
+    ['orders of the hostel', [{ column: 'customer', operator: 'contains', value: 'hostel' }]],
+    [
+      'open orders after 2026-01-31',
+      [
+        { column: 'ordered_on', operator: '>' },
+        { column: 'status', value: 'open' },
+      ],
+    ],
+  ])('looks up which values there are to understand "%s"', (question, where) => {
+    const told = ask(question, [{ count: 8, customer: 'Harbour Hostel', status: 'open' }]);
+    expect(told.query).toMatchObject({ table: 'orders', where });
+    expect(told.called.filter((name) => name === 'tables_query').length).toBe(4);
+  });
+
+  it('says so when a word of the question found no use', () => {
+    expect(ask('list purple orders', [{ id: 7 }]).text).toContain('One row of orders, as I understood no condition in the question:');
+    expect(ask('list all orders', [{ id: 7 }]).text).toContain('One row of orders:');
+  });
+
+  it('refuses to change anything', () => {
+    expect(ask('add a product').text).toContain('I only read');
   });
 
   it('spells operators as the schema of the tool does', () => {
@@ -154,7 +188,7 @@ describe('the demo model over tables', () => {
   });
 
   it('says what it knows when nothing fits, and what failed when a tool failed', () => {
-    expect(ask('what is the weather on Mars').text).toContain('There are: products, orders');
+    expect(ask('what is the weather on Mars').text).toContain('There are these tables: products, orders');
     const failure: LanguageModelV4Message[] = [
       user('list all products'),
       { role: 'assistant', content: [{ type: 'tool-call', toolCallId: 'a', toolName: 'tables_list', input: {} }] },
@@ -199,6 +233,12 @@ describe('the demo model with tools of the client', () => {
       tools: [weather],
     });
     expect(next).toEqual({ text: `The tool "get weather" answered: {"degrees":21}\n\n${DEMO_NOTE}` });
+  });
+
+  it('answers from its result also where the agent has tables', () => {
+    const calls = [{ toolCallId: 'c', toolName: 'get_weather', input: { city: 'Paris' } }];
+    const turn = takeTurn({ prompt: [...prompt, ...answered(calls, () => 'sunny')], tools: [weather, ...TABLE_TOOLS] });
+    expect(turn).toEqual({ text: `The tool "get weather" answered: sunny\n\n${DEMO_NOTE}` });
   });
 
   it('goes on with the tables of the agent beside them', () => {

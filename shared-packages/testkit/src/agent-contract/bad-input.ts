@@ -24,7 +24,7 @@ export function checkBadInput(harness: () => AgentHarness): void {
     ['two choices', { messages: [USER], n: 2 }, 400],
     ['__proto__', '{"messages":[{"role":"user","content":"hi"}],"__proto__":{"x":1}}', 400],
     ['a depth of 100 000', `{"messages":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, 400],
-    ['more than the limit', `{"messages":[{"role":"user","content":"${'x'.repeat(1_100_000)}"}]}`, 413],
+    ['more than any client may send', `{"messages":[{"role":"user","content":"${'x'.repeat(1_400_000)}"}]}`, 413],
   ])('refuses %s, without a call to the model', async (_name, body, status) => {
     const { complete, model } = harness();
     const before = model.requests.length;

@@ -2,6 +2,7 @@ import { ChatCompletion } from '@rubot/contracts/chat-response';
 import { formatAllowedAgents, HEADERS } from '@rubot/contracts/headers';
 import { ModelList } from '@rubot/contracts/models';
 import { RunEventPage, RunList, RunResource } from '@rubot/contracts/runs';
+import type { ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
 import { RubotError } from '@rubot/errors';
 import {
   callUpstream,
@@ -22,6 +23,17 @@ export interface Caller {
   readonly senderId: string;
   readonly allowedAgents: readonly string[] | null;
 }
+
+export function toCaller(identity: ResolveSessionRequest, session: LinkedSession): Caller {
+  return {
+    tenantId: session.tenant_id,
+    sessionId: identity.session_id,
+    senderId: identity.sender_id,
+    allowedAgents: session.allowed_agents,
+  };
+}
+
+type LinkedSession = Extract<ResolveSessionResponse, { status: 'linked' }>;
 
 export interface CompletionCall {
   readonly caller: Caller;

@@ -3,7 +3,7 @@ import { SenderId, SessionId } from '@rubot/contracts/ids';
 import { RubotError } from '@rubot/errors';
 import type { MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
-import type { GatewayEnv } from '../app.ts';
+import type { GatewayEnv } from '../context.ts';
 
 /** Reads who speaks, and in which conversation, from the chat source's two headers. Nothing is believed from the body. */
 export function identifyCaller(): MiddlewareHandler<GatewayEnv> {

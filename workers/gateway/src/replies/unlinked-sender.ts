@@ -1,6 +1,7 @@
 import type { ChatRequest } from '@rubot/contracts/chat-request';
 import { NO_USAGE, type RubotReport, STREAM_DONE } from '@rubot/contracts/chat-response';
 import { encodeSseFrame, SSE_HEADERS } from '@rubot/http/sse-response';
+import { toLinkingPage } from './linking-page.ts';
 
 export interface UnlinkedSenderReply {
   readonly request: ChatRequest;
@@ -13,11 +14,10 @@ export interface UnlinkedSenderReply {
  * from an answer by `rubot.status`.
  */
 export function replyToUnlinkedSender({ request, linkUrl, senderId }: UnlinkedSenderReply): Response {
-  const url = new URL(linkUrl);
-  url.searchParams.set('sender', senderId);
-  const content = `I do not know this account yet. Open ${url.href} to link it, then write to me again.`;
+  const page = toLinkingPage(linkUrl, senderId);
+  const content = `I do not know this account yet. Open ${page} to link it, then write to me again.`;
   const head = { id: `chatcmpl-${crypto.randomUUID().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1_000), model: request.model };
-  const rubot: RubotReport = { status: 'sender_unlinked', link_url: url.href };
+  const rubot: RubotReport = { status: 'sender_unlinked', link_url: page };
   return request.stream === true ? toStream(request, head, content, rubot) : toCompletion(head, content, rubot);
 }
 

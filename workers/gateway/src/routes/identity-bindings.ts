@@ -1,19 +1,20 @@
 import { CreateIdentityBinding, ListIdentityBindingsQuery } from '@rubot/contracts/identity-bindings';
 import { SenderId } from '@rubot/contracts/ids';
 import { readJsonBody } from '@rubot/http/body';
-import { createDeadline } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
-import type { Context, Handler } from 'hono';
-import type { GatewayEnv } from '../app.ts';
-import type { CallContext } from '../clients/middleware.ts';
+import type { Handler } from 'hono';
+import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 /** `GET /admin/identity-bindings?tenant_id=&cursor=&limit=` */
 export function listBindingsHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   return async function listBindings(c) {
     const query = parseInput(ListIdentityBindingsQuery, c.req.query());
     const forwarded = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
-    return c.json(await withinDeadline(c, deps, (context) => deps.middleware.listIdentityBindings(forwarded, context)));
+    return c.json(
+      await withinDeadline(c, deps.config.requestTimeoutMs, (context) => deps.middleware.listIdentityBindings(forwarded, context)),
+    );
   };
 }
 
@@ -22,7 +23,9 @@ export function createBindingHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   return async function createBinding(c) {
     const body = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes });
     const input = parseInput(CreateIdentityBinding, body.value);
-    const { binding, created } = await withinDeadline(c, deps, (context) => deps.middleware.createIdentityBinding(input, context));
+    const { binding, created } = await withinDeadline(c, deps.config.requestTimeoutMs, (context) =>
+      deps.middleware.createIdentityBinding(input, context),
+    );
     c.get('span').annotate({ tenant_id: binding.tenant_id, sender_id: binding.sender_id });
     if (created) c.get('span').log('binding.created');
     return c.json(binding, created ? 201 : 200);
@@ -32,20 +35,11 @@ export function createBindingHandler(deps: GatewayDeps): Handler<GatewayEnv> {
 /** `DELETE /admin/identity-bindings/:senderId`: ends the sender's access, here at once and everywhere within seconds. */
 export function deleteBindingHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   return async function deleteBinding(c) {
-    const senderId = parseInput(SenderId, c.req.param('senderId'));
-    await withinDeadline(c, deps, (context) => deps.middleware.deleteIdentityBinding(senderId, context));
+    const senderId = parseInput(SenderId, c.req.param('senderId'), 'sender_id');
+    await withinDeadline(c, deps.config.requestTimeoutMs, (context) => deps.middleware.deleteIdentityBinding(senderId, context));
     deps.sessions.forgetSender(senderId);
     c.get('span').annotate({ sender_id: senderId });
     c.get('span').log('binding.deleted');
     return c.body(null, 204);
   };
-}
-
-async function withinDeadline<T>(c: Context<GatewayEnv>, { config }: GatewayDeps, work: (context: CallContext) => Promise<T>): Promise<T> {
-  const deadline = createDeadline({ timeoutMs: config.requestTimeoutMs, callerSignal: c.req.raw.signal });
-  try {
-    return await work({ span: c.get('span'), deadline });
-  } finally {
-    deadline.clear();
-  }
 }

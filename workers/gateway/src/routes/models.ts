@@ -1,9 +1,11 @@
 import type { ModelList } from '@rubot/contracts/models';
 import { RubotError } from '@rubot/errors';
-import { createDeadline } from '@rubot/http/deadline';
 import type { Context, Handler } from 'hono';
-import type { GatewayEnv } from '../app.ts';
+import { toCaller } from '../clients/orchestrator.ts';
+import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { toLinkingPage } from '../replies/linking-page.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 /** `GET /v1/models`: what the caller's tenant may name as `model`. */
 export function listModelsHandler(deps: GatewayDeps): Handler<GatewayEnv> {
@@ -25,24 +27,15 @@ export function retrieveModelHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   };
 }
 
-async function listModels(c: Context<GatewayEnv>, { config, sessions, orchestrator }: GatewayDeps): Promise<ModelList> {
-  const deadline = createDeadline({ timeoutMs: config.requestTimeoutMs, callerSignal: c.req.raw.signal });
-  const context = { span: c.get('span'), deadline };
-  try {
+function listModels(c: Context<GatewayEnv>, { config, sessions, orchestrator }: GatewayDeps): Promise<ModelList> {
+  return withinDeadline(c, config.requestTimeoutMs, async (context) => {
     const identity = c.get('identity');
     const session = await sessions.resolve(identity, context);
     if (session.status === 'unlinked') {
-      throw new RubotError('forbidden', `This sender is not linked to a tenant. Link it at ${config.linkUrl}.`);
+      const page = toLinkingPage(config.linkUrl, identity.sender_id);
+      throw new RubotError('forbidden', `This sender is not linked to a tenant. Link it at ${page}.`);
     }
     context.span.annotate({ tenant_id: session.tenant_id });
-    const caller = {
-      tenantId: session.tenant_id,
-      sessionId: identity.session_id,
-      senderId: identity.sender_id,
-      allowedAgents: session.allowed_agents,
-    };
-    return await orchestrator.listModels(caller, context);
-  } finally {
-    deadline.clear();
-  }
+    return orchestrator.listModels(toCaller(identity, session), context);
+  });
 }

@@ -1,6 +1,6 @@
 import { createDeadline } from '@rubot/http/deadline';
 import type { Handler } from 'hono';
-import type { GatewayEnv } from '../app.ts';
+import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
 
 const CHECK_TIMEOUT_MS = 1_000;

@@ -5,9 +5,10 @@ import { createDeadline, type Deadline } from '@rubot/http/deadline';
 import { SSE_HEADERS } from '@rubot/http/sse-response';
 import type { UpstreamAnswer } from '@rubot/http/upstream';
 import type { Context, Handler } from 'hono';
-import type { GatewayEnv } from '../app.ts';
-import type { Caller } from '../clients/orchestrator.ts';
+import { type Caller, toCaller } from '../clients/orchestrator.ts';
+import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { toLinkingPage } from '../replies/linking-page.ts';
 import { relayEventStream } from '../streaming/relay-event-stream.ts';
 
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };
@@ -38,11 +39,11 @@ async function resolveCaller(c: Context<GatewayEnv>, { sessions, config }: Gatew
   const identity = c.get('identity');
   const session = await sessions.resolve(identity, { span: c.get('span'), deadline });
   if (session.status === 'unlinked') {
-    throw new RubotError('forbidden', `This sender is not linked to a tenant. Link it at ${config.linkUrl}.`);
+    const page = toLinkingPage(config.linkUrl, identity.sender_id);
+    throw new RubotError('forbidden', `This sender is not linked to a tenant. Link it at ${page}.`);
   }
   c.get('span').annotate({ tenant_id: session.tenant_id });
-  const { session_id: sessionId, sender_id: senderId } = identity;
-  return { tenantId: session.tenant_id, sessionId, senderId, allowedAgents: session.allowed_agents };
+  return toCaller(identity, session);
 }
 
 function pickHeaders(c: Context<GatewayEnv>): Record<string, string> {

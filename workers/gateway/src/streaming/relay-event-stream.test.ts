@@ -60,7 +60,13 @@ describe('relayEventStream', () => {
 
   it('takes an error that the orchestrator told of for the end, and adds none', async () => {
     const text = `${chunk('a')}data: {"error":{"message":"m","type":"t","param":null,"code":"deadline_exceeded"}}\n\n`;
-    expect(await relay([encoder.encode(text)])).toEqual({ text, error: undefined, ends: 1 });
+    expect(await relay([encoder.encode(text)])).toMatchObject({ text, error: { code: 'deadline_exceeded', message: 'm' }, ends: 1 });
+  });
+
+  it('takes an error that nobody can read for a cut', async () => {
+    const { text, error, ends } = await relay([encoder.encode(`${chunk('a')}data: {"error":7}\n\n`)]);
+    expect(text).toContain('"code":"stream_interrupted"');
+    expect([error?.code, ends]).toEqual(['stream_interrupted', 1]);
   });
 
   it('takes a stream for whole that breaks behind its last frame', async () => {

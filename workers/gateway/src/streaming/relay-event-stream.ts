@@ -1,5 +1,6 @@
 import { STREAM_DONE } from '@rubot/contracts/chat-response';
 import { RubotError } from '@rubot/errors';
+import { fromOpenAiErrorData } from '@rubot/errors/from-openai';
 import { toSseErrorFrame } from '@rubot/errors/to-openai';
 import { type Deadline, toReason } from '@rubot/http/deadline';
 import { splitWholeFrames } from './whole-frames.ts';
@@ -7,14 +8,15 @@ import { splitWholeFrames } from './whole-frames.ts';
 export interface RelayOptions {
   readonly upstream: Response;
   readonly deadline: Deadline;
-  /** Called once: with nothing when the stream was whole, else with what cut it. */
+  /** Called once: with nothing when the answer was whole, else with what cut it, or what the orchestrator said of its failure. */
   readonly onEnd: (error?: RubotError) => void;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const DONE_FRAME = `data: ${STREAM_DONE}\n\n`;
-const ERROR_FRAME_START = 'data: {"error":';
+const DATA = 'data: ';
+const DONE_FRAME = `${DATA}${STREAM_DONE}\n\n`;
+const ERROR_FRAME_START = `${DATA}{"error":`;
 const MAX_FRAME_BYTES = 1_048_576;
 
 /**
@@ -41,8 +43,8 @@ export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): R
     for (;;) {
       const { done, value } = await reader.read();
       if (done) {
-        if (isWholeEnd(lastWhole, partial)) return undefined;
-        throw interrupted();
+        if (readEnd(lastWhole, partial) === undefined) throw interrupted();
+        return undefined;
       }
       const frames = splitWholeFrames(partial, value);
       partial = frames.partial;
@@ -66,13 +68,12 @@ export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): R
             controller.enqueue(whole);
             return;
           }
-          end();
         } catch (thrown) {
           // A connection that breaks behind the last frame has cost the client nothing.
-          if (!isWholeEnd(lastWhole, partial)) tellOfFailure(controller, toStreamError(toReason(thrown, deadline)));
-          end();
-          await reader.cancel().catch(() => {});
+          if (readEnd(lastWhole, partial) === undefined) tellOfFailure(controller, toStreamError(toReason(thrown, deadline)));
+          reader.cancel().catch(() => {});
         }
+        end(readEnd(lastWhole, partial)?.error);
         controller.close();
       },
       async cancel(reason) {
@@ -92,11 +93,22 @@ function bodyOf(upstream: Response): ReadableStream<Uint8Array> {
 /** The last event of a run, with or without its number. */
 const END_FRAME = /^(?:id: \d+\n)?event: end\n/;
 
-/** A whole stream's last frame is `[DONE]`, a run's end, or an error that the orchestrator itself told of. */
-function isWholeEnd(lastWhole: Uint8Array, partial: Uint8Array): boolean {
+/** How a stream ended whose last frame is `[DONE]`, the end of a run, or an error that the orchestrator itself told of; `undefined` for one that was cut. */
+function readEnd(lastWhole: Uint8Array, partial: Uint8Array): { readonly error: RubotError | undefined } | undefined {
   const text = decoder.decode(lastWhole);
   const lastFrame = text.slice(text.lastIndexOf('\n\n', text.length - 3) + 1).trimStart();
-  return partial.byteLength === 0 && (lastFrame === DONE_FRAME || lastFrame.startsWith(ERROR_FRAME_START) || END_FRAME.test(lastFrame));
+  if (partial.byteLength > 0) return undefined;
+  if (lastFrame === DONE_FRAME || END_FRAME.test(lastFrame)) return { error: undefined };
+  const error = lastFrame.startsWith(ERROR_FRAME_START) ? readErrorFrame(lastFrame) : undefined;
+  return error === undefined ? undefined : { error };
+}
+
+function readErrorFrame(frame: string): RubotError | undefined {
+  try {
+    return fromOpenAiErrorData(JSON.parse(frame.slice(DATA.length)));
+  } catch {
+    return undefined;
+  }
 }
 
 function toStreamError(thrown: unknown): RubotError {

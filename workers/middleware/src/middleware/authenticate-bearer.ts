@@ -1,7 +1,7 @@
 import { RubotError } from '@rubot/errors';
 import { readBearerToken } from '@rubot/http/hop-key';
 import type { MiddlewareHandler } from 'hono';
-import type { MiddlewareEnv } from '../app.ts';
+import type { MiddlewareEnv } from '../context.ts';
 import type { MiddlewareDeps } from '../deps.ts';
 import { refuseBearer } from '../refusal.ts';
 

@@ -1,6 +1,6 @@
 import { RubotError } from '@rubot/errors';
 import type { MiddlewareHandler } from 'hono';
-import type { MiddlewareEnv } from '../app.ts';
+import type { MiddlewareEnv } from '../context.ts';
 
 /** One line for each refusal, with the reason that the caller is not told. */
 export function reportRefusals(): MiddlewareHandler<MiddlewareEnv> {

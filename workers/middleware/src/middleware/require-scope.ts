@@ -1,6 +1,6 @@
 import type { BearerClaims, BearerScope } from '@rubot/contracts/bearer';
 import type { MiddlewareHandler } from 'hono';
-import type { MiddlewareEnv } from '../app.ts';
+import type { MiddlewareEnv } from '../context.ts';
 import { refuseBearer } from '../refusal.ts';
 
 export function requireScope(scope: BearerScope): MiddlewareHandler<MiddlewareEnv> {

@@ -6,7 +6,7 @@ import * as schema from './schema.ts';
 type Snapshot = ReturnType<typeof generateDrizzleJson>;
 
 async function readJson(path: string): Promise<unknown> {
-  return JSON.parse(await readFile(new URL(`../../../migrations/meta/${path}`, import.meta.url), 'utf8'));
+  return JSON.parse(await readFile(new URL(`../../migrations/meta/${path}`, import.meta.url), 'utf8'));
 }
 
 describe('the migrations', () => {

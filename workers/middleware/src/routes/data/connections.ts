@@ -1,5 +1,5 @@
 import type { Handler } from 'hono';
-import type { MiddlewareEnv } from '../../app.ts';
+import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
 import { listConnections } from '../../use-cases/connection/list.ts';
 

@@ -5,7 +5,7 @@ import { RubotError } from '@rubot/errors';
 import { readJsonBody } from '@rubot/http/body';
 import { parseInput } from '@rubot/http/parse';
 import type { Context, Handler } from 'hono';
-import type { MiddlewareEnv } from '../../app.ts';
+import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
 import { assertScope } from '../../middleware/require-scope.ts';
 import type { Tool } from '../../providers/provider.ts';

@@ -3,7 +3,7 @@ import { SenderId } from '@rubot/contracts/ids';
 import { readJsonBody } from '@rubot/http/body';
 import { parseInput } from '@rubot/http/parse';
 import type { Handler } from 'hono';
-import type { MiddlewareEnv } from '../../app.ts';
+import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
 import { createIdentityBinding } from '../../use-cases/identity-binding/create.ts';
 import { deleteIdentityBinding } from '../../use-cases/identity-binding/delete.ts';
@@ -30,7 +30,7 @@ export function createBindingHandler({ config, store }: MiddlewareDeps): Handler
 /** `DELETE /internal/identity-bindings/:senderId` */
 export function deleteBindingHandler({ store }: MiddlewareDeps): Handler<MiddlewareEnv> {
   return async function deleteBinding(c) {
-    const senderId = parseInput(SenderId, c.req.param('senderId'));
+    const senderId = parseInput(SenderId, c.req.param('senderId'), 'sender_id');
     await deleteIdentityBinding(store.identityBindings, senderId);
     c.get('span').annotate({ sender_id: senderId });
     c.get('span').log('binding.deleted');

@@ -2,7 +2,7 @@ import { ResolveSessionRequest } from '@rubot/contracts/sessions';
 import { readJsonBody } from '@rubot/http/body';
 import { parseInput } from '@rubot/http/parse';
 import type { Handler } from 'hono';
-import type { MiddlewareEnv } from '../../app.ts';
+import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
 import { resolveSession } from '../../use-cases/session/resolve.ts';
 

@@ -1,0 +1,18 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { type OwnedProcess, ownProcess } from './own-process.ts';
+
+export interface RunningUpstream extends OwnedProcess {
+  readonly url: string;
+}
+
+const UPSTREAM_FILE = fileURLToPath(new URL('../upstream/main.ts', import.meta.url));
+
+/** The fake orchestrator in a process of its own, so that its work is not the load generator's. */
+export async function startUpstream(): Promise<RunningUpstream> {
+  const child = fork(UPSTREAM_FILE);
+  const owned = ownProcess(child);
+  const [port] = await once(child, 'message');
+  return { ...owned, url: `http://127.0.0.1:${port}` };
+}

@@ -1,0 +1,3 @@
+import './well-behaved.ts';
+
+process.on('SIGTERM', () => {});
