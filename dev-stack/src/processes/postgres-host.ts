@@ -15,8 +15,10 @@ await runMain(async () => {
   const postgres = await startPostgres({
     port,
     password,
-    ...(directory === undefined ? {} : { directory }),
-    onNoise: (line) => process.stderr.write(`${line}\n`),
+    directory,
+    onNoise: (line) =>
+      process.stderr.write(`${line}
+`),
   });
   logger.log('service.started');
   const hasEnded = await Promise.race([stopAsked.then(() => false), postgres.ended.then(() => true)]);

@@ -42,7 +42,7 @@ const LINK_URL = 'https://app.example.com/link';
 const MACHINE_VARIABLES = /^(?:PATH|HOME|TMPDIR|TZ|LANG|LC_ALL|NODE_EXTRA_CA_CERTS|(?:https?|no)_proxy)$/i;
 
 /** Decides every port, key and variable before anything runs, as services name each other. */
-export async function planStack(options: StackOptions): Promise<StackPlan> {
+export async function planStack(options: StackOptions, postgresDirectory: string): Promise<StackPlan> {
   const agentIds = options.orchestratorUrl === undefined ? (options.agents ?? findAgentIds()) : [];
   const ports = await findPorts(['gateway', 'middleware', POSTGRES, ORCHESTRATOR, ...agentIds.map(toFolder)]);
   if (options.gatewayPort !== undefined) await assertFree(options.gatewayPort);
@@ -56,7 +56,7 @@ export async function planStack(options: StackOptions): Promise<StackPlan> {
   const wiring: Wiring = { options, keys, urls, peers: options.reroute?.(urls) ?? urls };
   const services = [
     planWorkers(wiring),
-    ...(options.orchestratorUrl === undefined ? planRuns(wiring, portOf(ports, POSTGRES)) : []),
+    ...(options.orchestratorUrl === undefined ? planRuns(wiring, portOf(ports, POSTGRES), postgresDirectory) : []),
     ...agentIds.map((id) => planAgent(wiring, id)),
   ];
   return { keys, urls, agentIds, services: new Map(services.map((service) => [service.name, service])) };
@@ -98,13 +98,12 @@ function toHosted(options: StackOptions, folder: string, url: string, variables:
 }
 
 /** The orchestrator, and the database in which its runs outlive it. */
-function planRuns(wiring: Wiring, postgresPort: number): readonly PlannedService[] {
-  const { options, keys } = wiring;
-  const { POSTGRES_PASSWORD: password } = keys;
+function planRuns(wiring: Wiring, postgresPort: number, postgresDirectory: string): readonly PlannedService[] {
+  const { POSTGRES_PASSWORD: password } = wiring.keys;
   const hosted: HostedPostgres = {
     port: postgresPort,
     password,
-    ...(options.postgresDirectory === undefined ? {} : { directory: options.postgresDirectory }),
+    directory: postgresDirectory,
   };
   return [
     {

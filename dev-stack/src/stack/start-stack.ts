@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createLogWriter, type LogWriter } from '@rubot/traces/node/log-writer';
 import type { ProcessEnd } from '../processes/start-process.ts';
 import { DEMO, type Demo } from '../seed/demo.ts';
@@ -28,7 +31,9 @@ export interface Stack extends Pick<LogHub, 'linesOf' | 'waitForLine' | 'waitFor
  * @throws StackError in words that say what to do
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const plan = await planStack(options);
+  // Not the host's own temporary one: what is in it outlives a restart of the host.
+  const temporary = options.postgresDirectory === undefined ? mkdtempSync(join(tmpdir(), 'rubot-stack-')) : undefined;
+  const plan = await planStack(options, options.postgresDirectory ?? temporary ?? '');
   const log = createLogHub();
   const store = openStore(options);
   const supervisor = createSupervisor({
@@ -51,6 +56,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   async function stop(): Promise<void> {
     await supervisor.stopAll(POSTGRES);
     await store?.close();
+    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
   }
 
   try {

@@ -1,42 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { HEADERS } from '@rubot/contracts/headers';
-import { LogLine } from '@rubot/contracts/log';
 import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openTestDatabase } from './_database.ts';
 import { AGENT_KEY, ask, findFreePort, GATEWAY_KEY, gatewayHeaders, parseStream } from './_harness.ts';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+import { startMain } from './_process.ts';
 
 let tables: FakeAgent;
 beforeEach(async () => {
   tables = await startFakeAgent({ id: 'tables' });
 });
 afterEach(() => tables.close());
-
-interface Service {
-  readonly process: ChildProcess;
-  readonly lines: LogLine[];
-  readonly exited: Promise<unknown[]>;
-  stderr(): string;
-}
-
-function startMain(env: Record<string, string>): Service {
-  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  const lines: LogLine[] = [];
-  let stderr = '';
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(LogLine.parse(JSON.parse(line))));
-  child.stderr.on('data', (chunk) => {
-    stderr += String(chunk);
-  });
-  return { process: child, lines, exited: once(child, 'exit'), stderr: () => stderr };
-}
 
 describe('the process', () => {
   it('names everything that is wrong with its environment, and none of the values, then exits', async () => {

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { findBinaries, findOwner } from './binaries.ts';
 import { openCluster, USER } from './cluster.ts';
+import { waitForFormer } from './stale-lock.ts';
 
 export interface StartPostgresOptions {
   /** Where its data stay; in a temporary folder by default, which goes with it. */
@@ -56,6 +57,7 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', 'max_wal_size=256MB'];
     // Of a temporary one nobody asks, after a crash of the machine, what had been in it.
     if (temporary !== undefined) settings.push('fsync=off');
+    await waitForFormer(dataDirectory);
     const child = spawn(binaries.postgres, ['-D', dataDirectory, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])], {
       ...owner,
       cwd: dataDirectory,
