@@ -10,7 +10,7 @@ const USAGE = `Usage: pnpm bench [--quick] [--json]
 Measures the gateway in raw workerd against a bare pass-through Worker, on this machine, side by side.
 
   --quick   about 20 seconds instead of 90
-  --json    the figures as JSON on standard output
+  --json    the figures as JSON (pnpm --silent bench --json prints nothing else)
 `;
 
 /** A machine on which the bench has not ended by then cannot carry it. */

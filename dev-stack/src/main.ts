@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { stopSignal } from '@rubot/http/node/stop-signal';
 import { buildTrace } from '@rubot/traces/build-trace';
 import { checkCompleteness } from '@rubot/traces/check-completeness';
 import { renderWaterfall } from '@rubot/traces/render-waterfall';
@@ -29,7 +29,7 @@ async function main({ port, once: endsAfterwards }: CommandLine): Promise<void> 
   console.log(`Starting rubot. ${models.notice}\n`);
   const stack = await boot(folder, port, models.variables);
   // From here on Ctrl-C ends in order; before, it ends this process, and the services notice that.
-  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  const interrupted = stopSignal();
   try {
     const traceId = await Promise.race([converse(stack, endsAfterwards), interrupted.then(() => undefined)]);
     if (endsAfterwards) {

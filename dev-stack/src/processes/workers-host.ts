@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { runMain } from '@rubot/http/node/serve';
+import { stopSignal } from '@rubot/http/node/stop-signal';
 import { createLogger } from '@rubot/logging';
 import { COMMON_EVENTS } from '@rubot/logging/events';
 import { createPinoSink } from '@rubot/logging/pino-sink';
@@ -12,7 +12,7 @@ await runMain(async () => {
   const { persistDirectory, workers } = HostedWorkers.parse(JSON.parse(process.env[HOSTED_WORKERS_VARIABLE] ?? ''));
   const source = { service: 'workers-host', environment: 'development', deploymentHash: 'local', level: 'info' } as const;
   const logger = createLogger({ source, events: COMMON_EVENTS, sink: createPinoSink() });
-  const stopAsked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const stopAsked = stopSignal();
   const running = await startWorkers({
     workers: workers.map(({ directory, ...worker }) => ({ directory: new URL(directory), ...worker })),
     ...(persistDirectory === undefined ? {} : { persistDirectory }),

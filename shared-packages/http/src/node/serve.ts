@@ -4,6 +4,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { EnvironmentError } from '@rubot/config/parse-env';
 import type { Logger } from '@rubot/logging';
 import type { COMMON_EVENTS } from '@rubot/logging/events';
+import { stopSignal } from './stop-signal.ts';
 
 export interface ServeOptions {
   readonly app: { fetch(request: Request): Response | Promise<Response> };
@@ -29,11 +30,12 @@ export async function serveUntilStopped({ app, host, port, logger, drainTimeoutM
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = BODY_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  const stopped = stopSignal();
   server.listen(port, host);
   await once(server, 'listening');
   logger.log('service.started', { extra: { host, port } });
 
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  await stopped;
   logger.log('service.draining');
   onDrain?.();
   await closeWithin(server, drainTimeoutMs);
