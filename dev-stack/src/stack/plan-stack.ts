@@ -108,7 +108,7 @@ function planRuns(wiring: Wiring, postgresPort: number, postgresDirectory: strin
   return [
     {
       name: POSTGRES,
-      entry: new URL('dev-stack/src/processes/postgres-host.ts', REPOSITORY),
+      entry: new URL('../processes/postgres-host.ts', import.meta.url),
       environment: { ...machineVariables(), [HOSTED_POSTGRES_VARIABLE]: JSON.stringify(hosted) },
     },
     planOrchestrator(wiring, toPostgresUrl(postgresPort, password)),
