@@ -26,3 +26,8 @@ await runMain(async () => {
   await postgres.dispose();
   logger.log('service.stopped');
 });
+
+/** Of the many things that PostgreSQL says of its health, only those that say why it has ended. */
+function passOnFailure(line: string): void {
+  if (/ (?:FATAL|PANIC): /.test(line)) process.stderr.write(`${line}\n`);
+}

@@ -15,7 +15,7 @@ export async function orUnavailable<T>(statement: () => Promise<T>): Promise<T> 
     return await statement();
   } catch (thrown) {
     const cause = causeOf(thrown);
-    if (!isOutage(cause)) throw thrown;
+    if (!isOutage(cause)) throw cause;
     throw new RubotError('unavailable', 'The database of runs cannot be reached. Try again in a moment.', {
       cause,
       retryAfterMs: RETRY_AFTER_MS,
@@ -25,7 +25,7 @@ export async function orUnavailable<T>(statement: () => Promise<T>): Promise<T> 
   }
 }
 
-/** Drizzle wraps what the driver throws. */
+/** Drizzle wraps what the driver throws, and quotes statement and values: messages of people, and bearers. */
 function causeOf(thrown: unknown): unknown {
   return thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
 }
