@@ -12,14 +12,7 @@ await runMain(async () => {
   const source = { service: 'postgres-host', environment: 'development', deploymentHash: 'local', level: 'info' } as const;
   const logger = createLogger({ source, events: COMMON_EVENTS, sink: createPinoSink() });
   const stopAsked = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  const postgres = await startPostgres({
-    port,
-    password,
-    directory,
-    onNoise: (line) =>
-      process.stderr.write(`${line}
-`),
-  });
+  const postgres = await startPostgres({ port, password, directory, onNoise: passOnFailure });
   logger.log('service.started');
   const hasEnded = await Promise.race([stopAsked.then(() => false), postgres.ended.then(() => true)]);
   if (hasEnded) throw new Error('PostgreSQL ended by itself.');
