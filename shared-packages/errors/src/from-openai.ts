@@ -32,7 +32,7 @@ export function fromOpenAiErrorData(data: unknown): RubotError | undefined {
   if (!body.success) return undefined;
   const code = toKnownCode(body.data.error.code) ?? 'upstream_failed';
   const param = body.data.error.param ?? undefined;
-  return new RubotError(code, body.data.error.message, param === undefined ? {} : { param });
+  return new RubotError(code, body.data.error.message, { saidByPeer: true, ...(param === undefined ? {} : { param }) });
 }
 
 interface ParsedError {

@@ -1,5 +1,5 @@
 import { RubotError } from '@rubot/errors';
-import type { Replica } from './replica.ts';
+import type { Begun, Replica } from './replica.ts';
 
 /** A specialist as one thing, whatever the number of its replicas. */
 export interface Agent {
@@ -12,7 +12,7 @@ export interface Agent {
    *
    * @throws RubotError the attempt's; `unavailable` when there is no replica to call
    */
-  call<T>(attempt: (origin: string) => Promise<T>): Promise<T>;
+  call<Answer>(attempt: (origin: string) => Promise<Answer>): Promise<Begun<Answer>>;
 }
 
 const RETRY_AFTER_MS = 5_000;

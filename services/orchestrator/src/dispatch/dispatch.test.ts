@@ -59,7 +59,12 @@ function createRun(): Run {
   };
 }
 
-const agent: Agent = { id: 'endless', replicas: [], isDead: () => false, call: (attempt) => attempt('http://agent') };
+const agent: Agent = {
+  id: 'endless',
+  replicas: [],
+  isDead: () => false,
+  call: async (attempt) => ({ answer: await attempt('http://agent'), end: () => {} }),
+};
 const slice: PlannedSlice = { id: 's1', agent, agentName: 'Endless', task: '', dependsOn: [] };
 
 describe('a slice that nobody reads', () => {
