@@ -175,17 +175,26 @@ describe('replicas', () => {
     await twin.close();
   });
 
-  it('stand in for each other where a connection is refused, or a replica is draining', async () => {
-    const port = await findFreePort();
-    const draining = await startFakeAgent({ id: 'tables' });
-    const body = JSON.stringify({ error: { message: 'draining', type: 'server_error', param: null, code: 'unavailable' } });
-    draining.onCompletion((exchange) => exchange.refuse(503, body, { 'x-should-retry': 'true' }));
-    const orchestrator = await startOrchestrator({ agents: { tables: [`http://127.0.0.1:${port}`, draining.origin, tables.origin] } });
+  it('stand in for each other where a connection is refused', async () => {
+    const ports = [await findFreePort(), await findFreePort()];
+    const origins = [...ports.map((port) => `http://127.0.0.1:${port}`), tables.origin];
+    const orchestrator = await startOrchestrator({ agents: { tables: origins } });
     for (let index = 0; index < 6; index += 1) {
       expect(contentOf(await readCompletion(await complete(orchestrator)))).toBe('answer of tables');
     }
     expect(tables.completions).toHaveLength(6);
-    await draining.close();
+  });
+
+  it('are not asked one after the other what one of them has refused, as of a model that is overloaded', async () => {
+    const others = [await startFakeAgent({ id: 'tables' }), await startFakeAgent({ id: 'tables' })];
+    const replicas = [tables, ...others];
+    for (const replica of replicas) {
+      replica.onCompletion((exchange) => exchange.refuse(503, failureOf('unavailable'), { 'x-should-retry': 'true' }));
+    }
+    const orchestrator = await startOrchestrator({ agents: { tables: replicas.map(({ origin }) => origin) } });
+    expect(await readError(await complete(orchestrator))).toMatchObject({ status: 503, message: 'The model provider refuses.' });
+    expect(replicas.flatMap(({ completions }) => completions)).toHaveLength(1);
+    await Promise.all(others.map((other) => other.close()));
   });
 
   it('keep their connections: twenty answers need far fewer', async () => {

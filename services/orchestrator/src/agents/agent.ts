@@ -44,7 +44,10 @@ export function createAgent(id: string, replicas: readonly Replica[]): Agent {
   };
 }
 
-/** No connection was made, or the replica refused before it began: the same request may go elsewhere. */
+/**
+ * No connection was made, or what was sent may be sent twice. A replica that answers has the request, whatever it says of
+ * it: a model that it finds overloaded is no less so for the next one. One that drains takes no connections.
+ */
 function hasReceivedNothing(thrown: unknown): boolean {
-  return RubotError.is(thrown) && thrown.code === 'unavailable' && thrown.retryable;
+  return RubotError.is(thrown) && thrown.code === 'unavailable' && thrown.retryable && !thrown.saidByPeer;
 }
