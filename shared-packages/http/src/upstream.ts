@@ -5,6 +5,7 @@ import type { Span } from '@rubot/logging/span';
 import { toTraceHeaders } from '@rubot/logging/trace-context';
 import type { z } from 'zod';
 import { type JsonBody, parseJson, readBytes } from './body.ts';
+import { isConnectFailure } from './connect-failure.ts';
 import { type Deadline, toReason } from './deadline.ts';
 
 /** The part of fetch that services use: a service binding, an undici pool, or another app in a test. */
@@ -173,22 +174,7 @@ async function send(call: UpstreamCall, span: Span): Promise<Response> {
     throw new RubotError('unavailable', `${call.peer} cannot be reached. Try again in a moment.`, {
       cause: reason,
       retryAfterMs: 1_000,
-      retryable: call.method === 'GET' || call.isIdempotent === true || neverConnected(reason),
+      retryable: call.method === 'GET' || call.isIdempotent === true || isConnectFailure(reason),
     });
   }
-}
-
-const CONNECT_FAILURES: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-
-/** True only when it is certain that the peer has seen nothing of the request, so that a POST may be sent again. */
-function neverConnected(thrown: unknown): boolean {
-  if (!(thrown instanceof Error)) return false;
-  return ('code' in thrown && CONNECT_FAILURES.has(thrown.code)) || neverConnected(thrown.cause);
 }
