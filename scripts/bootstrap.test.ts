@@ -97,7 +97,7 @@ describe('installing', () => {
 
 describe('a failing install ends in one line that says what to do', () => {
   it.each([
-    ['a full disk', 'ERR_PNPM_ENOSPC  ENOSPC: no space left on device, write', /no space is left .* MB free .* Free some/],
+    ['a full disk', 'ERR_PNPM_ENOSPC  ENOSPC: no space left on device, write', /no space is left .* MB free, .* cache.* Free some/],
     ['a full disk, as pnpm 12 says it', 'Failed to write cafs: No\n      space left on device (os error 28)', /no space is left/],
     [
       'no network',

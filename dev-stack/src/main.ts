@@ -5,7 +5,7 @@ import { renderWaterfall } from '@rubot/traces/render-waterfall';
 import { describeEnd } from './processes/start-process.ts';
 import { StackError } from './stack/stack-error.ts';
 import { type Stack, startStack } from './stack/start-stack.ts';
-import { type CommandLine, readCommandLine } from './start/command-line.ts';
+import { type CommandLine, readCommandLine, USAGE } from './start/command-line.ts';
 import { explainFailure } from './start/explain-failure.ts';
 import { holdConversation, QUESTION } from './start/first-conversation.ts';
 import { type LocalFolder, openLocalFolder } from './start/local-folder.ts';
@@ -17,7 +17,9 @@ process.stdout.on('error', () => process.exit(1));
 
 // `npm start`: the whole platform on this machine, a first conversation with it, and then it stays.
 try {
-  await main(readCommandLine(process.argv.slice(2)));
+  const commandLine = readCommandLine(process.argv.slice(2));
+  if (commandLine.help) console.log(USAGE);
+  else await main(commandLine);
 } catch (thrown) {
   console.error(`rubot: ${explainFailure(thrown)}`);
   process.exitCode = 1;

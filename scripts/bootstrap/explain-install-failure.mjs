@@ -4,7 +4,7 @@ const CAUSES = [
   {
     pattern: /ENOSPC|no space left on device/i,
     explain: ({ root }) =>
-      `no space is left on the disk (${freeMegabytes(root)} MB free under ${root}, about 1500 MB are needed). Free some, then run the command again.`,
+      `no space is left on a disk that the install writes to: under ${root} (${freeMegabytes(root)} MB free, about 1500 MB are needed) or in npm's cache (\`npm config get cache\`). Free some, then run the command again.`,
   },
   {
     pattern: /certificate|SELF_SIGNED/i,
@@ -24,7 +24,8 @@ const CAUSES = [
   },
   {
     pattern: /EACCES|EPERM|permission denied/i,
-    explain: ({ root }) => `files under ${root} cannot be written. Give them to the user who runs this, then run the command again.`,
+    explain: ({ root }) =>
+      `a file cannot be written, under ${root} or in npm's cache (\`npm config get cache\`). Give both to the user who runs this, then run the command again.`,
   },
 ];
 

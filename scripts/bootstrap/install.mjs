@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BootstrapError } from './bootstrap-error.mjs';
 import { explainInstallFailure } from './explain-install-failure.mjs';
 import { runChild } from './run-child.mjs';
@@ -51,10 +51,21 @@ function folders(root, parent) {
 
 function readStamp(root) {
   try {
-    return existsSync(join(root, 'node_modules/.bin/node')) ? readFileSync(join(root, STAMP), 'utf8') : undefined;
+    return isWhole(root) ? readFileSync(join(root, STAMP), 'utf8') : undefined;
   } catch {
     return undefined; // none, or unreadable: install
   }
+}
+
+/** Whether every package still has what was installed for it, as far as a look at the folders tells. */
+function isWhole(root) {
+  const parts = packageManifests(root).filter((path) => hasDependencies(join(root, path)));
+  return existsSync(join(root, 'node_modules/.bin/node')) && parts.every((path) => existsSync(join(root, dirname(path), 'node_modules')));
+}
+
+function hasDependencies(manifest) {
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(manifest, 'utf8'));
+  return Object.keys({ ...dependencies, ...devDependencies }).length > 0;
 }
 
 async function install(root) {
@@ -63,7 +74,10 @@ async function install(root) {
   if (status === 0) return;
   if (status > 128) throw new BootstrapError('the install was interrupted. Run the command again.', status);
   const explanation = explainInstallFailure(output, { root, packageManager });
-  throw new BootstrapError(explanation ?? `the install failed with status ${status}. What pnpm said:\n${output.trimEnd()}`);
+  throw new BootstrapError(
+    explanation ??
+      `the install failed with status ${status}. If it goes on, delete node_modules and run the command again. What pnpm said:\n${output.trimEnd()}`,
+  );
 }
 
 /** Quiet unless it fails: what the program prints is kept, not shown. */

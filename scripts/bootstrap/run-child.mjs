@@ -13,12 +13,27 @@ export async function runChild(start) {
   let child;
   // Before the start, as a signal may come the moment the child is there.
   const stopForwarding = forwardSignals((signal) => child.kill(signal));
+  const stopWatching = onOrphaned(() => child.kill('SIGTERM'));
   try {
     child = start();
     return await exitStatus(child);
   } finally {
     stopForwarding();
+    stopWatching();
   }
+}
+
+const WATCH_INTERVAL_MS = 500;
+
+/** npm and its shell pass no signal on that ends them; what they have started learns it by having another parent. */
+function onOrphaned(act) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    act();
+  }, WATCH_INTERVAL_MS);
+  return () => clearInterval(timer);
 }
 
 function exitStatus(child) {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   orchestrator = await startFakeAgent({ id: 'orchestrator' });
   agent.onCompletion(playCut);
   orchestrator.onCompletion(playCut);
-  const variables = { gateway: { REQUEST_TIMEOUT_MS } };
+  const variables = { gateway: { REQUEST_TIMEOUT_MS }, orchestrator: { BREAKER_FAILURES: '1000000' } };
   [stack, gatewayAlone] = await Promise.all([
     startModelStack({ agents: ['conversational'], extraAgents: { cutter: agent.origin }, variables }),
     startModelStack({ orchestratorUrl: orchestrator.origin, variables }),

@@ -3,9 +3,10 @@ import { HEADERS } from '@rubot/contracts/headers';
 import { TraceId } from '@rubot/contracts/ids';
 import { LogLine } from '@rubot/contracts/log';
 import { buildTrace } from '@rubot/traces/build-trace';
+import { checkCompleteness } from '@rubot/traces/check-completeness';
 import { walkSpans } from '@rubot/traces/trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ModelStack, startModelStack } from '../_stack.ts';
+import { type ModelStack, postCompletion, startModelStack } from '../_stack.ts';
 import { findProblems, outline } from './_proof.ts';
 import { askForTool } from './_tool-request.ts';
 
@@ -129,6 +130,39 @@ describe('one completion that needs a plan, an agent and a tool', () => {
   });
 });
 
+describe('a completion that its client gives up', () => {
+  it.each([
+    ['before the first word', ''],
+    ['in the middle', 'Once upon'],
+  ])('is one whole trace as well, cancelled on every hop, when that is %s', async (_, firstWords) => {
+    const traceId = randomBytes(16).toString('hex');
+    const client = new AbortController();
+    const asked = stack.model.nextRequest();
+    stack.model.script((exchange) => {
+      if (firstWords !== '') exchange.sendText(firstWords);
+    });
+    const body = { model: 'rubot/conversational', stream: true, messages: [{ role: 'user', content: 'Tell me a story.' }] };
+    const answer = postCompletion(stack, body, { signal: client.signal, headers: { [HEADERS.traceId]: traceId } });
+    const over = answer.then(ignore, ignore);
+    const exchange = await asked;
+    if (firstWords !== '') await (await answer).body?.getReader().read();
+    client.abort();
+    await exchange.aborted;
+    await over;
+
+    const hops = ['rubot-gateway', 'rubot-orchestrator', 'rubot-agent-conversational'];
+    const trace = await stack.waitForTrace(traceId, (seen) => {
+      const isModelSeen = [...walkSpans(seen.roots)].some(({ span }) => span.event === 'model.completed');
+      return isModelSeen && checkCompleteness(seen, { requiredServices: hops }).length === 0;
+    });
+    const failed = [...walkSpans(trace.roots)].filter(({ span }) => span.error !== undefined);
+    expect(new Set(failed.map(({ span }) => span.error?.code))).toEqual(new Set(['cancelled']));
+    expect(new Set(failed.map(({ span }) => span.service))).toEqual(new Set(hops));
+    // Somebody who closes a page is no fault of the platform's.
+    expect(stack.linesOf(traceId).filter((line) => line.log_level === 'error')).toEqual([]);
+  });
+});
+
 describe('the trace id', () => {
   const given = () => randomBytes(16).toString('hex');
 
@@ -182,6 +216,9 @@ describe('the trace id', () => {
     expect(whole).toBe(count);
   });
 });
+
+// The client itself ended it.
+function ignore(): void {}
 
 /** The agent remembers the list of the tenant's tools for a while, so that not every request asks for it. */
 function withoutListing(tree: string): string {

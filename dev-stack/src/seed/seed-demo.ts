@@ -59,6 +59,6 @@ async function post(url: string, headers: Record<string, string>, body: unknown)
     headers: { ...headers, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  if (!response.ok) throw await fromOpenAiResponse(response, 'rubot-middleware');
+  if (!response.ok) throw fromOpenAiResponse(response, await response.text(), 'rubot-middleware');
   return await response.json();
 }

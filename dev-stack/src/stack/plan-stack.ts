@@ -93,7 +93,7 @@ function toHosted(options: StackOptions, folder: string, url: string, variables:
   return {
     directory: new URL(`workers/${folder}/`, REPOSITORY).href,
     variables: { ...variables, ...options.variables?.[folder] },
-    port: Number(new URL(url).port),
+    port: toPort(url),
   };
 }
 
@@ -138,7 +138,7 @@ function planService(options: StackOptions, folder: string, url: string, variabl
     environment: {
       ...machineVariables(),
       HOST: '127.0.0.1',
-      PORT: new URL(url).port,
+      PORT: String(toPort(url)),
       ...variables,
       ...options.modelVariables,
       ...options.variables?.[folder],
@@ -156,6 +156,11 @@ function machineVariables(): Record<string, string> {
 
 function portOf(ports: Readonly<Record<string, number>>, name: string): number {
   return ports[name] ?? 0;
+}
+
+/** A URL leaves out the port that its scheme implies. */
+function toPort(origin: string): number {
+  return Number(new URL(origin).port || 80);
 }
 
 function toOrigin(port: number): string {

@@ -6,9 +6,10 @@ import { explainFailure } from './explain-failure.ts';
 import { chooseModels } from './model-variables.ts';
 
 describe('readCommandLine', () => {
-  it('reads its two options', () => {
-    expect(readCommandLine([])).toEqual({ port: 8_787, once: false });
-    expect(readCommandLine(['--once', '--port', '9000'])).toEqual({ port: 9_000, once: true });
+  it('reads its options', () => {
+    expect(readCommandLine([])).toEqual({ port: 8_787, once: false, help: false });
+    expect(readCommandLine(['--once', '--port', '9000'])).toEqual({ port: 9_000, once: true, help: false });
+    expect(readCommandLine(['-h'])).toMatchObject({ help: true });
   });
 
   it.each([['--port'], ['--port=x'], ['--port=0'], ['--port=65536'], ['--port=1.5'], ['--twice'], ['later']])('refuses %s', (parameter) => {

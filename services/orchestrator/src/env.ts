@@ -63,7 +63,10 @@ export const orchestratorVariables = {
   CAPABILITIES_TTL_MS: milliseconds(10, 300_000, 'How long what an agent says of itself is believed before it is asked again.'),
   CAPABILITIES_RETRY_MS: milliseconds(10, 10_000, 'How long an agent that did not say what it can do is left alone.'),
   CAPABILITIES_TIMEOUT_MS: milliseconds(10, 2_000, 'How long an agent may take to say what it can do.'),
-  BREAKER_PAUSE_MS: milliseconds(10, 10_000, 'How long a replica that failed 5 requests in a row is left alone.'),
+  BREAKER_FAILURES: variable(z.coerce.number().int().min(1).default(5), {
+    description: 'How many requests in a row a replica may fail before it is left alone for a while.',
+  }),
+  BREAKER_PAUSE_MS: milliseconds(10, 10_000, 'How long a replica that failed BREAKER_FAILURES requests in a row is left alone.'),
   AGENT_CONNECT_TIMEOUT_MS: milliseconds(10, 2_000, 'How long a connection to a replica may take before the next is tried.'),
   DRAIN_TIMEOUT_MS: sharedVariables.DRAIN_TIMEOUT_MS,
 } as const;
@@ -87,7 +90,7 @@ export interface AgentsConfig {
   readonly registry: AgentRegistry;
   readonly health: { readonly intervalMs: number; readonly timeoutMs: number };
   readonly capabilities: { readonly ttlMs: number; readonly retryAfterMs: number; readonly timeoutMs: number };
-  readonly breakerPauseMs: number;
+  readonly breaker: { readonly failures: number; readonly pauseMs: number };
   readonly connectTimeoutMs: number;
 }
 
@@ -132,7 +135,7 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
       registry: env.AGENT_REGISTRY_JSON,
       health: { intervalMs: env.HEALTH_INTERVAL_MS, timeoutMs: env.HEALTH_TIMEOUT_MS },
       capabilities: { ttlMs: env.CAPABILITIES_TTL_MS, retryAfterMs: env.CAPABILITIES_RETRY_MS, timeoutMs: env.CAPABILITIES_TIMEOUT_MS },
-      breakerPauseMs: env.BREAKER_PAUSE_MS,
+      breaker: { failures: env.BREAKER_FAILURES, pauseMs: env.BREAKER_PAUSE_MS },
       connectTimeoutMs: env.AGENT_CONNECT_TIMEOUT_MS,
     },
     runs: {

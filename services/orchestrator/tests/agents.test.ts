@@ -2,6 +2,7 @@ import { HEADERS } from '@rubot/contracts/headers';
 import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
 import { toFrames } from '@rubot/testkit/model-frames';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Agent } from '../src/agents/agent.ts';
 import {
   ask,
   contentOf,
@@ -174,17 +175,26 @@ describe('replicas', () => {
     await twin.close();
   });
 
-  it('stand in for each other where a connection is refused, or a replica is draining', async () => {
-    const port = await findFreePort();
-    const draining = await startFakeAgent({ id: 'tables' });
-    const body = JSON.stringify({ error: { message: 'draining', type: 'server_error', param: null, code: 'unavailable' } });
-    draining.onCompletion((exchange) => exchange.refuse(503, body, { 'x-should-retry': 'true' }));
-    const orchestrator = await startOrchestrator({ agents: { tables: [`http://127.0.0.1:${port}`, draining.origin, tables.origin] } });
+  it('stand in for each other where a connection is refused', async () => {
+    const ports = [await findFreePort(), await findFreePort()];
+    const origins = [...ports.map((port) => `http://127.0.0.1:${port}`), tables.origin];
+    const orchestrator = await startOrchestrator({ agents: { tables: origins } });
     for (let index = 0; index < 6; index += 1) {
       expect(contentOf(await readCompletion(await complete(orchestrator)))).toBe('answer of tables');
     }
     expect(tables.completions).toHaveLength(6);
-    await draining.close();
+  });
+
+  it('are not asked one after the other what one of them has refused, as of a model that is overloaded', async () => {
+    const others = [await startFakeAgent({ id: 'tables' }), await startFakeAgent({ id: 'tables' })];
+    const replicas = [tables, ...others];
+    for (const replica of replicas) {
+      replica.onCompletion((exchange) => exchange.refuse(503, failureOf('unavailable'), { 'x-should-retry': 'true' }));
+    }
+    const orchestrator = await startOrchestrator({ agents: { tables: replicas.map(({ origin }) => origin) } });
+    expect(await readError(await complete(orchestrator))).toMatchObject({ status: 503, message: 'The model provider refuses.' });
+    expect(replicas.flatMap(({ completions }) => completions)).toHaveLength(1);
+    await Promise.all(others.map((other) => other.close()));
   });
 
   it('keep their connections: twenty answers need far fewer', async () => {
@@ -291,6 +301,55 @@ describe('the breaker of a replica', () => {
     expect(orchestrator.linesOf('breaker.opened')).toHaveLength(0);
   });
 
+  it('counts a probe that its client gives up neither way: the next request is the probe', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    tables.onCompletion((exchange) => exchange.refuse(500, 'broken'));
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    for (let index = 0; index < 5; index += 1) await complete(orchestrator);
+    vi.setSystemTime(Date.now() + 10_001);
+    for (const script of [() => {}, (exchange: Exchange) => exchange.sendText('begun')]) {
+      tables.onCompletion(script);
+      const count = tables.completions.length;
+      const client = new AbortController();
+      const probe = orchestrator
+        .complete(ask('hi', { stream: true }), { ...anyRun, signal: client.signal })
+        .then((response) => response.text());
+      const exchange = await vi.waitFor(() => expectCompletion(tables, count));
+      client.abort();
+      await expect(probe).rejects.toThrow('aborted');
+      await exchange.aborted;
+      await vi.waitFor(() => expect(tablesOf(orchestrator).isDead()).toBe(false));
+    }
+    expect(orchestrator.linesOf('breaker.closed')).toHaveLength(0);
+    expect(orchestrator.linesOf('breaker.opened')).toHaveLength(1);
+    tables.onCompletion((exchange) => exchange.refuse(500, 'broken'));
+    expect((await complete(orchestrator)).status).toBe(502);
+    expect((await complete(orchestrator)).status).toBe(503);
+    vi.setSystemTime(Date.now() + 10_001);
+    tables.onCompletion((exchange) => exchange.answer({ text: 'back' }));
+    expect((await complete(orchestrator)).status).toBe(200);
+    expect(orchestrator.linesOf('breaker.closed')).toHaveLength(1);
+  });
+
+  it.each<[string, boolean, (exchange: Exchange) => void]>([
+    ['breaks off', true, (exchange) => exchange.cut('reset')],
+    ['ends without a finish', true, (exchange) => exchange.sendRaw('data: [DONE]\n\n')],
+    ['speaks nonsense', true, (exchange) => exchange.sendRaw('data: hello\n\n')],
+    ['says that its model failed', false, (exchange) => exchange.sendRaw(`data: ${failureOf('stream_interrupted')}\n\n`)],
+    ['says that it broke itself', true, (exchange) => exchange.sendRaw(`data: ${failureOf('internal')}\n\n`)],
+    ['runs out of time', false, () => {}],
+  ])('judges the whole answer: a replica that %s after its first words is taken out: %s', async (_, isTakenOut, fail) => {
+    tables.onCompletion((exchange) => {
+      exchange.sendText('begun');
+      fail(exchange);
+    });
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    const headers = { ...anyRun.headers, [HEADERS.timeoutMs]: '500' };
+    for (let index = 0; index < 6; index += 1) await orchestrator.complete(ask('hi'), { headers });
+    expect(orchestrator.linesOf('breaker.opened')).toHaveLength(isTakenOut ? 1 : 0);
+    expect(tables.completions).toHaveLength(isTakenOut ? 5 : 6);
+  });
+
   it.each([
     ['upstream_failed', 502, false],
     ['stream_interrupted', 502, false],
@@ -298,8 +357,7 @@ describe('the breaker of a replica', () => {
     ['unavailable', 503, false],
     ['internal', 500, true],
   ])('asks who failed: %s (%i), said by the agent itself, opens it: %s', async (code, status, opens) => {
-    const body = JSON.stringify({ error: { message: 'The model provider refuses.', type: 'server_error', param: null, code } });
-    tables.onCompletion((exchange) => exchange.refuse(status, body));
+    tables.onCompletion((exchange) => exchange.refuse(status, failureOf(code)));
     const orchestrator = await startOrchestrator({ agents: [tables] });
     const answers = [];
     for (let index = 0; index < 8; index += 1) answers.push(await readError(await complete(orchestrator)));
@@ -320,7 +378,19 @@ describe('the breaker of a replica', () => {
   });
 });
 
-function expectCompletion(agent: FakeAgent, index: number): FakeAgent['completions'][number] {
+type Exchange = FakeAgent['completions'][number];
+
+function failureOf(code: string): string {
+  return JSON.stringify({ error: { message: 'The model provider refuses.', type: 'server_error', param: null, code } });
+}
+
+function tablesOf({ deps }: Orchestrator): Agent {
+  const agent = deps.directory.agents.get('tables');
+  if (agent === undefined) throw new Error('tables is not registered');
+  return agent;
+}
+
+function expectCompletion(agent: FakeAgent, index: number): Exchange {
   const exchange = agent.completions[index];
   if (exchange === undefined) throw new Error(`completion ${index} has not come yet`);
   return exchange;

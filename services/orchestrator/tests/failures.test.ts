@@ -231,7 +231,7 @@ describe('a stream cut at any byte', () => {
     const kinds: readonly CutKind[] = ['clean-eof', 'fin', 'reset'];
     const seed = Math.floor(Math.random() * kinds.length);
     process.stdout.write(`cut test: seed ${seed}, ${bytes.length} offsets\n`);
-    const orchestrator = await startOrchestrator({ agents: [tables] });
+    const orchestrator = await startOrchestrator({ agents: [tables], env: { BREAKER_FAILURES: '1000000' } });
     const headers = { [HEADERS.runId]: undefined };
     const tally = { refused: 0, interrupted: 0, whole: 0 };
 

@@ -1,5 +1,5 @@
 import { parseEnv } from '@rubot/config/parse-env';
-import { type RotatingSecret, toRotatingSecret, type Variables, variable } from '@rubot/config/variable';
+import { findPlainOrigins, type RotatingSecret, toRotatingSecret, type Variables, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
 import type { LogSource } from '@rubot/logging';
 import { chooseModel, findModelProblems, type ModelAccess, modelVariables, toModelAccess } from '@rubot/models/variables';
@@ -66,7 +66,10 @@ export function readAgentConfig(agent: Agent, source: Readonly<Record<string, un
     service,
     variables: agentVariables(agent) as AgentVariables,
     source,
-    crossCheck: (parsed) => findModelProblems(parsed, { variable: modelVariable, specifier: readText(parsed, modelVariable) }),
+    crossCheck: (parsed) => [
+      ...findModelProblems(parsed, { variable: modelVariable, specifier: readText(parsed, modelVariable) }),
+      ...findPlainOrigins(parsed.ENVIRONMENT, { MIDDLEWARE_URL: readText(parsed, 'MIDDLEWARE_URL') }),
+    ],
   });
   return {
     logSource: { service, environment: env.ENVIRONMENT, deploymentHash: env.DEPLOYMENT_HASH, level: env.LOG_LEVEL },

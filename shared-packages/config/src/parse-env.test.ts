@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { renderEnvironmentExample, renderEnvironmentPage } from './document.ts';
 import { EnvironmentError, parseEnv } from './parse-env.ts';
-import { origin, secret, variable } from './variable.ts';
+import { findPlainOrigins, origin, secret, variable } from './variable.ts';
 
 const variables = {
   PORT: variable(z.coerce.number().int().min(1).default(8_080), { description: 'TCP port.' }),
@@ -57,6 +57,14 @@ describe('parseEnv', () => {
 
   it.each(['ftp://peer', 'peer:8080', 'http://peer/path', 'http://peer?x=1', 'http://u@peer'])('refuses %s as an origin', (value) => {
     expect(problemsOf({ ...good, PEER_URL: value })).toHaveLength(1);
+  });
+});
+
+describe('findPlainOrigins', () => {
+  it('lets keys travel in clear in development alone', () => {
+    const origins = { PEER_URL: 'http://peer', OTHER_URL: 'https://other', UNSET_URL: undefined };
+    expect(findPlainOrigins('development', origins)).toEqual([]);
+    expect(findPlainOrigins('production', origins)).toEqual(['PEER_URL must be https:// where ENVIRONMENT is production']);
   });
 });
 

@@ -64,3 +64,11 @@ export function toOrigin(value: string, context: z.RefinementCtx): string {
   });
   return z.NEVER;
 }
+
+/** A rule for `crossCheck`: outside of development, keys and bearers do not travel in clear. The names are those of public origins. */
+export function findPlainOrigins(environment: string, origins: Readonly<Record<string, string | undefined>>): readonly string[] {
+  if (environment === 'development') return [];
+  return Object.entries(origins)
+    .filter(([, value]) => value?.startsWith('http://'))
+    .map(([name]) => `${name} must be https:// where ENVIRONMENT is ${environment}`);
+}

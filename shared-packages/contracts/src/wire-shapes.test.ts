@@ -79,6 +79,7 @@ describe('shapes on the wire', () => {
         response_format: { type: 'json_schema', json_schema: { name: 'w', schema: {} } },
       },
     ],
+    ['ChatRequest', { messages: [{ role: 'assistant', content: '' }] }],
     ['ResolveSessionResponse', { status: 'linked', tenant_id: 'acme', allowed_agents: null, a_field_of_version_2: true }],
     ['ResolveSessionResponse', { status: 'unlinked' }],
     ['ChatCompletionChunk', { id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [], usage: null }],
@@ -99,7 +100,7 @@ describe('shapes on the wire', () => {
 
   it.each([
     ['ChatRequest', { messages: [] }],
-    ['ChatRequest', { messages: [{ role: 'assistant', content: '' }] }],
+    ['ChatRequest', { messages: [{ role: 'assistant', content: null }] }],
     ['ChatRequest', { messages: [{ role: 'tool', content: 'x' }] }],
     ['ChatRequest', { messages: [{ role: 'user', content: 'x' }], n: 2 }],
     ['ChatRequest', { messages: [{ role: 'user', content: 'x' }], tools: [{ type: 'function', function: { name: 'drop table' } }] }],

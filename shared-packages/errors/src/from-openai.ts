@@ -4,21 +4,20 @@ import { codeOfStatus } from './codes.ts';
 import { RubotError } from './rubot-error.ts';
 
 const KNOWN_CODES: ReadonlySet<string> = new Set(ERROR_CODES);
-const MAX_ERROR_BODY_CHARACTERS = 16_384;
 
 /**
  * The failure that another rubot service answered, as our own error. A body that is not ours (a proxy's HTML
  * page, a platform's text) lends nothing but its status.
  *
+ * @param text of the body, read by the caller within its limits
  * @param peer names the service in the message, as in "the orchestrator"
  */
-export async function fromOpenAiResponse(response: Response, peer: string): Promise<RubotError> {
-  const text = await response.text().catch(() => '');
-  const headerCode = toKnownCode(response.headers.get(HEADERS.errorCode));
-  const ours = fromOpenAiErrorText(text, response.status, headerCode);
-  if (ours === undefined) return foreignFailure(response, peer, headerCode);
-  const retryAfterMs = readRetryAfterMs(response.headers);
-  const shouldRetry = response.headers.get(HEADERS.shouldRetry);
+export function fromOpenAiResponse({ status, headers }: Pick<Response, 'status' | 'headers'>, text: string, peer: string): RubotError {
+  const headerCode = toKnownCode(headers.get(HEADERS.errorCode));
+  const ours = fromOpenAiErrorText(text, status, headerCode);
+  if (ours === undefined) return foreignFailure(status, headers, peer, headerCode);
+  const retryAfterMs = readRetryAfterMs(headers);
+  const shouldRetry = headers.get(HEADERS.shouldRetry);
   return new RubotError(ours.code, ours.message, {
     saidByPeer: true,
     ...(ours.param === undefined ? {} : { param: ours.param }),
@@ -33,7 +32,7 @@ export function fromOpenAiErrorData(data: unknown): RubotError | undefined {
   if (!body.success) return undefined;
   const code = toKnownCode(body.data.error.code) ?? 'upstream_failed';
   const param = body.data.error.param ?? undefined;
-  return new RubotError(code, body.data.error.message, param === undefined ? {} : { param });
+  return new RubotError(code, body.data.error.message, { saidByPeer: true, ...(param === undefined ? {} : { param }) });
 }
 
 interface ParsedError {
@@ -43,20 +42,19 @@ interface ParsedError {
 }
 
 function fromOpenAiErrorText(text: string, status: number, headerCode: ErrorCode | undefined): ParsedError | undefined {
-  if (text.length > MAX_ERROR_BODY_CHARACTERS) return undefined;
   const body = ErrorBody.safeParse(parseJson(text));
   if (!body.success) return undefined;
   const { message, param, code } = body.data.error;
   return { code: toKnownCode(code) ?? headerCode ?? codeOfStatus(status), message, param: param ?? undefined };
 }
 
-function foreignFailure(response: Response, peer: string, headerCode: ErrorCode | undefined): RubotError {
-  const code = headerCode ?? (response.status === 503 ? 'unavailable' : 'upstream_failed');
-  const contentType = response.headers.get('content-type') ?? 'no content type';
-  return new RubotError(code, `${peer} answered ${response.status} with something that is not rubot's. Check what stands in front of it.`, {
-    operatorDetail: `status ${response.status}, ${contentType}`,
+function foreignFailure(status: number, headers: Headers, peer: string, headerCode: ErrorCode | undefined): RubotError {
+  const code = headerCode ?? (status === 503 ? 'unavailable' : 'upstream_failed');
+  const contentType = headers.get('content-type') ?? 'no content type';
+  return new RubotError(code, `${peer} answered ${status} with something that is not rubot's. Check what stands in front of it.`, {
+    operatorDetail: `status ${status}, ${contentType}`,
     // A proxy answers 503 for a peer that broke off as well as for one that it never reached; only the peer's own header tells.
-    retryable: response.headers.get(HEADERS.shouldRetry) === 'true',
+    retryable: headers.get(HEADERS.shouldRetry) === 'true',
   });
 }
 

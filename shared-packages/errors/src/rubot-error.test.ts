@@ -6,6 +6,10 @@ import { RubotError } from './rubot-error.ts';
 import { toLogError } from './to-log.ts';
 import { toOpenAiResponse, toSseErrorFrame } from './to-openai.ts';
 
+async function read(response: Response, peer: string): Promise<RubotError> {
+  return fromOpenAiResponse(response, await response.text(), peer);
+}
+
 describe('RubotError', () => {
   it('pins status, type and retryability of every code: clients branch on them', () => {
     expect(Object.entries(ERROR_TABLE).map(([code, { status, type, retryable }]) => [code, status, type, retryable])).toEqual([
@@ -44,8 +48,8 @@ describe('RubotError', () => {
     const sent = new RubotError('rate_limited', 'Too many requests. Wait a second.', { param: 'model', retryAfterMs: 1_500 });
     const response = toOpenAiResponse(sent);
     expect(response.headers.get('retry-after')).toBe('2');
-    const read = await fromOpenAiResponse(response, 'the orchestrator');
-    expect(read).toMatchObject({ code: 'rate_limited', message: sent.message, param: 'model', retryAfterMs: 1_500, retryable: true });
+    const received = await read(response, 'the orchestrator');
+    expect(received).toMatchObject({ code: 'rate_limited', message: sent.message, param: 'model', retryAfterMs: 1_500, retryable: true });
   });
 
   it('takes from a foreign body its status alone', async () => {
@@ -53,24 +57,24 @@ describe('RubotError', () => {
       status: 502,
       headers: { 'content-type': 'text/html' },
     });
-    const error = await fromOpenAiResponse(page, 'the orchestrator');
+    const error = await read(page, 'the orchestrator');
     expect(error.code).toBe('upstream_failed');
     expect(error.message).not.toContain('10.0.0.3');
   });
 
   it('does not take a 503 of a proxy for the proof that nothing has begun', async () => {
     const page = (headers: Record<string, string>) => new Response('<html>upstream reset</html>', { status: 503, headers });
-    expect(await fromOpenAiResponse(page({}), 'peer')).toMatchObject({ code: 'unavailable', retryable: false, saidByPeer: false });
-    expect(await fromOpenAiResponse(page({ 'x-should-retry': 'true' }), 'peer')).toMatchObject({ code: 'unavailable', retryable: true });
-    const own = await fromOpenAiResponse(toOpenAiResponse(new RubotError('unavailable', 'Draining.')), 'peer');
+    expect(await read(page({}), 'peer')).toMatchObject({ code: 'unavailable', retryable: false, saidByPeer: false });
+    expect(await read(page({ 'x-should-retry': 'true' }), 'peer')).toMatchObject({ code: 'unavailable', retryable: true });
+    const own = await read(toOpenAiResponse(new RubotError('unavailable', 'Draining.')), 'peer');
     expect(own).toMatchObject({ code: 'unavailable', retryable: true, saidByPeer: true });
   });
 
   it('falls back to the header, then to the status, for a code it does not know', async () => {
     const body = JSON.stringify({ error: { message: 'new', type: 't', param: null, code: 'from_the_future' } });
     const withHeader = new Response(body, { status: 409, headers: { 'x-rubot-error-code': 'forbidden' } });
-    expect((await fromOpenAiResponse(withHeader, 'peer')).code).toBe('forbidden');
-    expect((await fromOpenAiResponse(new Response(body, { status: 409 }), 'peer')).code).toBe('conflict');
+    expect((await read(withHeader, 'peer')).code).toBe('forbidden');
+    expect((await read(new Response(body, { status: 409 }), 'peer')).code).toBe('conflict');
     expect(codeOfStatus(418)).toBe('invalid_request');
     expect(codeOfStatus(599)).toBe('upstream_failed');
   });

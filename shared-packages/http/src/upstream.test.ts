@@ -77,6 +77,46 @@ describe('callUpstream', () => {
     expect(lines.map((line) => line.error?.code)).toEqual(['deadline_exceeded']);
   });
 
+  it('reads no more of a refusal than one of ours could be', async () => {
+    let given = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        given += 65_536;
+        controller.enqueue(new Uint8Array(65_536));
+      },
+    });
+    const { call } = createCall(async () => new Response(endless, { status: 500 }));
+    await expect(callUpstream(call)).rejects.toMatchObject({ code: 'upstream_failed' });
+    expect(given).toBeLessThan(300_000);
+  });
+
+  it('says that the time is over when it ends while a refusal is read', async () => {
+    const deadline = createDeadline({ timeoutMs: 60_000 });
+    const hanging = new ReadableStream<Uint8Array>({
+      start(controller) {
+        deadline.signal.addEventListener('abort', () => controller.error(new DOMException('x', 'AbortError')));
+      },
+      pull: () => deadline.abort(new RubotError('deadline_exceeded', 'Too late.')),
+    });
+    const { call } = createCall(async () => new Response(hanging, { status: 500 }), { deadline });
+    await expect(callUpstream(call)).rejects.toMatchObject({ code: 'deadline_exceeded' });
+  });
+
+  it('does not blame a client for a key that one service refuses another', async () => {
+    const refusal = { error: { message: 'The API key is not right.', type: 'authentication_error', param: null, code: 'invalid_api_key' } };
+    const { call } = createCall(async () => Response.json(refusal, { status: 401 }));
+    await expect(callUpstream(call)).rejects.toMatchObject({
+      code: 'misconfigured',
+      retryable: false,
+      operatorDetail: expect.stringContaining('rubot-peer'),
+    });
+  });
+
+  it('calls a failed call repeatable that may be sent twice', async () => {
+    const { call } = createCall(refusing('ECONNRESET'), { isIdempotent: true });
+    await expect(callUpstream(call)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+  });
+
   it.each([
     ['another shape', Response.json({ ok: false })],
     ['no JSON', new Response('<html>')],

@@ -5,6 +5,7 @@ import type { Span } from '@rubot/logging/span';
 import { toTraceHeaders } from '@rubot/logging/trace-context';
 import type { z } from 'zod';
 import { type JsonBody, parseJson, readBytes } from './body.ts';
+import { isConnectFailure } from './connect-failure.ts';
 import { type Deadline, toReason } from './deadline.ts';
 
 /** The part of fetch that services use: a service binding, an undici pool, or another app in a test. */
@@ -27,6 +28,8 @@ export interface UpstreamCall {
   readonly url: string;
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** A POST that may be sent twice, as a GET may: whoever meets its failure is told so. */
+  readonly isIdempotent?: boolean;
   /** The span under which the call is made. */
   readonly span: Span;
   readonly deadline: Deadline;
@@ -57,11 +60,26 @@ export async function callUpstream(call: UpstreamCall): Promise<UpstreamAnswer> 
   try {
     const response = await send(call, span);
     if (response.ok) return { response, span };
-    throw await fromOpenAiResponse(response, call.peer);
+    throw await readRefusal(call.peer, response);
   } catch (thrown) {
-    span.end({ error: thrown });
-    throw thrown;
+    const reason = toReason(thrown, call.deadline);
+    span.end({ error: reason });
+    throw reason;
   }
+}
+
+const MAX_REFUSAL_BYTES = 16_384;
+
+async function readRefusal(peer: string, response: Response): Promise<RubotError> {
+  // A body that is too long or breaks off is not one of ours, and lends nothing.
+  const bytes = await readBytes(response, { maxBytes: MAX_REFUSAL_BYTES }).catch(() => new Uint8Array());
+  const error = fromOpenAiResponse(response, new TextDecoder().decode(bytes), peer);
+  if (error.code !== 'invalid_api_key') return error;
+  // What was refused is a key of ours; a client whose own key is right must not be told that it is wrong.
+  return new RubotError('misconfigured', `rubot is not set up right: ${peer} refuses another of its services. Tell the operator.`, {
+    operatorDetail: `${peer} answered 401: a key or BEARER_SIGNING_SECRET differs between the two, or a data bearer has expired`,
+    cause: error,
+  });
 }
 
 /**
@@ -156,22 +174,7 @@ async function send(call: UpstreamCall, span: Span): Promise<Response> {
     throw new RubotError('unavailable', `${call.peer} cannot be reached. Try again in a moment.`, {
       cause: reason,
       retryAfterMs: 1_000,
-      retryable: call.method === 'GET' || neverConnected(reason),
+      retryable: call.method === 'GET' || call.isIdempotent === true || isConnectFailure(reason),
     });
   }
-}
-
-const CONNECT_FAILURES: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-
-/** True only when it is certain that the peer has seen nothing of the request, so that a POST may be sent again. */
-function neverConnected(thrown: unknown): boolean {
-  if (!(thrown instanceof Error)) return false;
-  return ('code' in thrown && CONNECT_FAILURES.has(thrown.code)) || neverConnected(thrown.cause);
 }

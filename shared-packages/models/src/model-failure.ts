@@ -1,6 +1,7 @@
 import { APICallError } from '@ai-sdk/provider';
 import type { ErrorCode } from '@rubot/contracts/error';
 import { RubotError } from '@rubot/errors';
+import { isConnectFailure } from '@rubot/http/connect-failure';
 import { redactText } from '@rubot/logging/redact';
 import { z } from 'zod';
 
@@ -27,6 +28,8 @@ const MISCONFIGURED: Failure = {
 const REFUSED: Failure = { code: 'upstream_failed', message: 'The model provider refused the request. Report it with the trace id.' };
 const OVERLOADED: Failure = { code: 'unavailable', message: 'The model is overloaded. Try again in a moment.' };
 const FAILED: Failure = { code: 'upstream_failed', message: 'The model provider failed to answer. Try again in a moment.' };
+const UNREACHABLE: Failure = { code: 'unavailable', message: 'The model provider cannot be reached. Try again in a moment.' };
+const BROKEN_OFF: Failure = { code: 'unavailable', message: 'The model provider broke off before it answered. Try again in a moment.' };
 const RATE_LIMITED: Failure = { code: 'rate_limited', message: 'The model provider takes no more requests for now. Wait and try again.' };
 
 const FAILURE_OF_STATUS: ReadonlyMap<number, Failure> = new Map([
@@ -44,17 +47,8 @@ const CLIENT_PARAMETERS =
   /^(?:messages|tools|tool_choice|response_format|temperature|top_p|max_tokens|max_completion_tokens|stop|stop_sequences|seed|frequency_penalty|presence_penalty|logit_bias|reasoning_effort|user)\b/;
 const TOO_LONG = /context_length_exceeded|string_above_max_length|request_too_large|prompt is too long/;
 
-const NETWORK_CODES: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_SOCKET',
-]);
+/** A connection that stood and broke: the provider may have read the request, and may charge for it. */
+const BROKEN_CONNECTION: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 const MAX_DETAIL_CHARACTERS = 300;
 
@@ -67,13 +61,8 @@ export function toModelFailure(thrown: unknown): RubotError {
   if (known !== undefined) return known;
   const refusal = findCause(thrown, APICallError.isInstance);
   if (refusal?.statusCode !== undefined && refusal.statusCode >= 300) return toRefusal(refusal, refusal.statusCode);
-  if (findCause(thrown, isNetworkError) !== undefined) {
-    return new RubotError('unavailable', 'The model provider cannot be reached. Try again in a moment.', {
-      cause: thrown,
-      operatorDetail: describe(thrown),
-    });
-  }
-  return new RubotError(FAILED.code, FAILED.message, { cause: thrown, operatorDetail: describe(thrown) });
+  const { code, message, retryable } = findNetworkFailure(thrown) ?? { ...FAILED, retryable: false };
+  return new RubotError(code, message, { retryable, cause: thrown, operatorDetail: describe(thrown) });
 }
 
 /** The error object that a provider sends inside a stream which has begun. */
@@ -161,8 +150,13 @@ function readRetryAfterMs(headers: Readonly<Record<string, string>>): number | u
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;
 }
 
-function isNetworkError(value: unknown): value is Error {
-  return value instanceof Error && 'code' in value && NETWORK_CODES.has(value.code);
+function findNetworkFailure(thrown: unknown): (Failure & { readonly retryable: boolean }) | undefined {
+  if (isConnectFailure(thrown)) return { ...UNREACHABLE, retryable: true };
+  return findCause(thrown, isBrokenConnection) === undefined ? undefined : { ...BROKEN_OFF, retryable: false };
+}
+
+function isBrokenConnection(value: unknown): value is Error {
+  return value instanceof Error && 'code' in value && BROKEN_CONNECTION.has(value.code);
 }
 
 /** Frameworks wrap what broke, some of them twice. */

@@ -292,8 +292,15 @@ describe('a failure of the provider', () => {
     expect((await hear(openAi())).error?.code).toBe('upstream_failed');
   });
 
-  it('is unavailable when nobody listens', async () => {
-    expect((await hear(openAi(await closedPort()))).error).toMatchObject({ code: 'unavailable' });
+  it('is to be asked again when nobody listens', async () => {
+    expect((await hear(openAi(await closedPort()))).error).toMatchObject({ code: 'unavailable', retryable: true });
+  });
+
+  it('is not to be asked again by itself when it has read the request and dies over it', async () => {
+    const before = upstream.requests.length;
+    upstream.script(() => Promise.reject(new Error('the provider dies')));
+    expect((await hear(openAi())).error).toMatchObject({ code: 'unavailable', retryable: false });
+    expect(upstream.requests.length - before).toBe(1);
   });
 
   it('never has its redirect followed, as that would carry the key along', async () => {

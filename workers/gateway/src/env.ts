@@ -1,5 +1,5 @@
-import { parseEnv } from '@rubot/config/parse-env';
-import { origin, type RotatingSecret, secret, toRotatingSecret, variable } from '@rubot/config/variable';
+import { type EnvOf, parseEnv } from '@rubot/config/parse-env';
+import { findPlainOrigins, origin, type RotatingSecret, secret, toRotatingSecret, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
 import type { LogSource } from '@rubot/logging';
 import { z } from 'zod';
@@ -54,10 +54,7 @@ export function readGatewayConfig(source: Readonly<Record<string, unknown>>): Ga
     service: SERVICE,
     variables: gatewayVariables,
     source,
-    crossCheck: ({ CF_ACCESS_CLIENT_ID, CF_ACCESS_CLIENT_SECRET }) =>
-      (CF_ACCESS_CLIENT_ID === undefined) === (CF_ACCESS_CLIENT_SECRET === undefined)
-        ? []
-        : ['CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET must be set together or not at all'],
+    crossCheck: findProblems,
   });
   return {
     logSource: { service: SERVICE, environment: env.ENVIRONMENT, deploymentHash: env.DEPLOYMENT_HASH, level: env.LOG_LEVEL },
@@ -75,6 +72,17 @@ export function readGatewayConfig(source: Readonly<Record<string, unknown>>): Ga
       accessHeaders: toAccessHeaders(env.CF_ACCESS_CLIENT_ID, env.CF_ACCESS_CLIENT_SECRET),
     },
   };
+}
+
+function findProblems(env: EnvOf<typeof gatewayVariables>): readonly string[] {
+  const problems = [...findPlainOrigins(env.ENVIRONMENT, { ORCHESTRATOR_URL: env.ORCHESTRATOR_URL })];
+  if ((env.CF_ACCESS_CLIENT_ID === undefined) !== (env.CF_ACCESS_CLIENT_SECRET === undefined)) {
+    problems.push('CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET must be set together or not at all');
+  }
+  if (env.BEARER_TTL_SECONDS * 1_000 < env.REQUEST_TIMEOUT_MS) {
+    problems.push('BEARER_TTL_SECONDS must not be less than REQUEST_TIMEOUT_MS, or the last tool calls of a long answer are refused');
+  }
+  return problems;
 }
 
 function toAccessHeaders(clientId: string | undefined, clientSecret: string | undefined): Record<string, string> {

@@ -1,5 +1,5 @@
 import { RubotError } from '@rubot/errors';
-import type { Replica } from './replica.ts';
+import type { Begun, Replica } from './replica.ts';
 
 /** A specialist as one thing, whatever the number of its replicas. */
 export interface Agent {
@@ -12,7 +12,7 @@ export interface Agent {
    *
    * @throws RubotError the attempt's; `unavailable` when there is no replica to call
    */
-  call<T>(attempt: (origin: string) => Promise<T>): Promise<T>;
+  call<Answer>(attempt: (origin: string) => Promise<Answer>): Promise<Begun<Answer>>;
 }
 
 const RETRY_AFTER_MS = 5_000;
@@ -44,7 +44,10 @@ export function createAgent(id: string, replicas: readonly Replica[]): Agent {
   };
 }
 
-/** No connection was made, or the replica refused before it began: the same request may go elsewhere. */
+/**
+ * No connection was made, or what was sent may be sent twice. A replica that answers has the request, whatever it says of
+ * it: a model that it finds overloaded is no less so for the next one. One that drains takes no connections.
+ */
 function hasReceivedNothing(thrown: unknown): boolean {
-  return RubotError.is(thrown) && thrown.code === 'unavailable' && thrown.retryable;
+  return RubotError.is(thrown) && thrown.code === 'unavailable' && thrown.retryable && !thrown.saidByPeer;
 }

@@ -1,45 +1,57 @@
-import { RubotError } from '@rubot/errors';
-import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import { type CircuitBreakerPolicy, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult } from 'cockatiel';
+import type { Verdict } from './verdict.ts';
 
 export interface ReplicaBreaker {
   /** False while it keeps calls away; true again when the pause is over and one probe may pass. */
   isPassable(): boolean;
-  execute<T>(call: () => Promise<T>): Promise<T>;
+  /** Begins a call, or the probe. What comes back is told once what the call's end says of the replica. */
+  begin(): (verdict: Verdict) => void;
 }
 
 export interface ReplicaBreakerOptions {
+  /** How many failures in a row open it. */
+  readonly failures: number;
   readonly pauseMs: number;
   readonly onOpen: () => void;
   readonly onClose: () => void;
 }
 
-const FAILURES_TO_OPEN = 5;
-
-export function createReplicaBreaker({ pauseMs, onOpen, onClose }: ReplicaBreakerOptions): ReplicaBreaker {
-  const policy = circuitBreaker(handleWhen(isReplicaFault), {
-    halfOpenAfter: pauseMs,
-    breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
-  });
+export function createReplicaBreaker({ failures, pauseMs, onOpen, onClose }: ReplicaBreakerOptions): ReplicaBreaker {
   let openedAtMs = 0;
-  policy.onBreak(() => {
-    openedAtMs = Date.now();
-    onOpen();
-  });
-  policy.onReset(onClose);
+  let policy = createPolicy({});
+
+  function createPolicy(state: { readonly initialState?: unknown }): CircuitBreakerPolicy {
+    const created = circuitBreaker(
+      handleWhenResult((verdict) => verdict === 'fails'),
+      { halfOpenAfter: pauseMs, breaker: new ConsecutiveBreaker(failures), ...state },
+    );
+    created.onBreak(() => {
+      if (created !== policy) return;
+      openedAtMs = Date.now();
+      onOpen();
+    });
+    created.onReset(() => {
+      if (created === policy) onClose();
+    });
+    return created;
+  }
 
   return {
     // Half-open counts as closed to traffic: cockatiel would have callers wait for the probe, past their own deadlines.
     isPassable: () => policy.state === CircuitState.Closed || (policy.state === CircuitState.Open && Date.now() - openedAtMs >= pauseMs),
-    execute: (call) => policy.execute(call),
+    begin() {
+      const { promise: ended, resolve, reject } = Promise.withResolvers<Verdict>();
+      const isProbe = policy.state === CircuitState.Open;
+      policy.execute(() => ended).catch(ignoreUnknownEnd);
+      return (verdict) => {
+        if (verdict !== 'unknown') return resolve(verdict);
+        // cockatiel takes every probe that does not fail for a success. It keeps one that is out as "open, and the pause over".
+        if (isProbe) policy = createPolicy({ initialState: policy.toJSON() });
+        reject(new Error('the call ended without telling anything of the replica'));
+      };
+    },
   };
 }
 
-/**
- * A request that the replica refused on good grounds, or that its client gave up, says nothing against the replica; nor
- * does its own word that a model or the middleware failed it. Else whoever sends what a model refuses could take the agent
- * from everybody.
- */
-function isReplicaFault(thrown: unknown): boolean {
-  const { status, saidByPeer, code } = RubotError.from(thrown);
-  return status >= 500 && (!saidByPeer || code === 'internal');
-}
+// A rejection is how cockatiel is told to count the call neither way.
+function ignoreUnknownEnd(): void {}

@@ -89,7 +89,7 @@ async function fetchCapabilities(agent: Agent, { fetch, apiKey, logger, timeoutM
   const deadline = createDeadline({ timeoutMs });
   const extra = { agent_id: agent.id };
   try {
-    const capabilities = await agent.call((origin) =>
+    const { answer: capabilities, end } = await agent.call((origin) =>
       callUpstreamJson(
         {
           fetch,
@@ -103,6 +103,7 @@ async function fetchCapabilities(agent: Agent, { fetch, apiKey, logger, timeoutM
         Capabilities,
       ),
     );
+    end();
     assertSameAgent(agent, capabilities);
     span.end({ extra });
     return capabilities;

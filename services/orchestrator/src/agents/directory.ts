@@ -22,18 +22,18 @@ export interface AgentDirectoryOptions {
   readonly logger: Logger<typeof ORCHESTRATOR_EVENTS>;
   readonly health: { readonly intervalMs: number; readonly timeoutMs: number };
   readonly capabilities: { readonly ttlMs: number; readonly retryAfterMs: number; readonly timeoutMs: number };
-  readonly breakerPauseMs: number;
+  readonly breaker: { readonly failures: number; readonly pauseMs: number };
   readonly now?: () => number;
 }
 
 export function createAgentDirectory(options: AgentDirectoryOptions): AgentDirectory {
-  const { registry, fetch, apiKey, logger, breakerPauseMs, now } = options;
+  const { registry, fetch, apiKey, logger, breaker, now } = options;
   const agents = new Map(
     [...registry].map(([agentId, origins]) => [
       agentId,
       createAgent(
         agentId,
-        origins.map((origin) => createReplica({ agentId, origin, breakerPauseMs, logger })),
+        origins.map((origin) => createReplica({ agentId, origin, breaker, logger })),
       ),
     ]),
   );

@@ -1,6 +1,13 @@
 import type { Logger } from '@rubot/logging';
 import type { ORCHESTRATOR_EVENTS } from '../events.ts';
 import { createReplicaBreaker } from './breaker.ts';
+import { judgeAnswer, judgeCall } from './verdict.ts';
+
+/** An answer that has begun. Whoever reads it says once how it ended: with what was thrown, or whole. */
+export interface Begun<Answer> {
+  readonly answer: Answer;
+  end(thrown?: unknown): void;
+}
 
 /** One process of an agent, and what is known of its health. */
 export interface Replica {
@@ -9,23 +16,23 @@ export interface Replica {
   isUp(): boolean;
   /** False while health checks or the breaker keep calls away from it. */
   isCallable(): boolean;
-  call<T>(attempt: (origin: string) => Promise<T>): Promise<T>;
+  call<Answer>(attempt: (origin: string) => Promise<Answer>): Promise<Begun<Answer>>;
   recordCheck(passed: boolean): void;
 }
 
 export interface CreateReplicaOptions {
   readonly agentId: string;
   readonly origin: string;
-  readonly breakerPauseMs: number;
+  readonly breaker: { readonly failures: number; readonly pauseMs: number };
   readonly logger: Logger<typeof ORCHESTRATOR_EVENTS>;
 }
 
 const FAILED_CHECKS_TO_EJECT = 3;
 
-export function createReplica({ agentId, origin, breakerPauseMs, logger }: CreateReplicaOptions): Replica {
+export function createReplica({ agentId, origin, logger, ...options }: CreateReplicaOptions): Replica {
   const extra = { agent_id: agentId, replica: origin };
   const breaker = createReplicaBreaker({
-    pauseMs: breakerPauseMs,
+    ...options.breaker,
     onOpen: () => logger.log('breaker.opened', { extra }),
     onClose: () => logger.log('breaker.closed', { extra }),
   });
@@ -37,7 +44,16 @@ export function createReplica({ agentId, origin, breakerPauseMs, logger }: Creat
     isUp: () => hasPassed && failedChecks < FAILED_CHECKS_TO_EJECT,
     // A replica that has not been checked yet is tried: the call itself tells soon enough.
     isCallable: () => failedChecks < FAILED_CHECKS_TO_EJECT && breaker.isPassable(),
-    call: (attempt) => breaker.execute(() => attempt(origin)),
+    async call(attempt) {
+      const settle = breaker.begin();
+      try {
+        const answer = await attempt(origin);
+        return { answer, end: (thrown) => settle(judgeAnswer(thrown)) };
+      } catch (thrown) {
+        settle(judgeCall(thrown));
+        throw thrown;
+      }
+    },
     recordCheck(passed) {
       const wasOut = failedChecks >= FAILED_CHECKS_TO_EJECT;
       failedChecks = passed ? 0 : failedChecks + 1;

@@ -25,10 +25,12 @@ export interface AgentCall {
   readonly deadline: Deadline;
 }
 
-/** An answer that is a stream; whoever reads it ends its span. */
+/** An answer that is a stream; whoever reads it ends its span, and says how it ended. */
 export interface AgentAnswer extends UpstreamAnswer {
   readonly body: ReadableStream<Uint8Array>;
   readonly peer: string;
+  /** Called once, with what was thrown or nothing: the replica is judged by it. */
+  end(thrown?: unknown): void;
 }
 
 /** @throws RubotError the agent's own; `unavailable` when no replica takes the call; `upstream_failed` for an answer that is no stream */
@@ -39,8 +41,8 @@ export async function callAgent(
   const peer = peerOf(slice);
   const headers = toHeaders(run, slice, apiKey);
   const body = toBody(run.request, slice, brief, journal);
-  return slice.agent.call(async (origin) => {
-    const answer = await callUpstream({
+  const { answer, end } = await slice.agent.call(async (origin) => {
+    const upstream = await callUpstream({
       fetch,
       peer,
       method: 'POST',
@@ -50,8 +52,9 @@ export async function callAgent(
       span,
       deadline,
     });
-    return { ...answer, peer, body: await toStream(answer, peer) };
+    return { ...upstream, body: await toStream(upstream, peer) };
   });
+  return { ...answer, peer, end };
 }
 
 function peerOf({ agent }: PlannedSlice): string {

@@ -14,16 +14,15 @@ import { mergeSlices } from './merge.ts';
 
 const source = { service: 'test', environment: 'test', deploymentHash: 'test', level: 'error' } as const;
 const logger = createLogger({ source, events: ORCHESTRATOR_EVENTS, sink: () => {} });
-const frame = `data: ${JSON.stringify({
-  id: 'c',
-  object: 'chat.completion.chunk',
-  created: 1,
-  model: 'm',
-  choices: [{ index: 0, delta: { content: 'x'.repeat(1_000) }, finish_reason: null }],
-})}\n\n`;
+const WORDS = 'x'.repeat(1_000);
+
+function toFrame(delta: unknown): string {
+  const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: null }] };
+  return `data: ${JSON.stringify(chunk)}\n\n`;
+}
 
 /** An agent that says a thousand characters whenever it is read from, and never ends by itself. */
-function createEndlessAgent(): { readonly fetch: FetchLike; readonly pulled: () => number } {
+function createEndlessAgent(delta: unknown = { content: WORDS }): { readonly fetch: FetchLike; readonly pulled: () => number } {
   let pulled = 0;
   const fetch: FetchLike = (_, { signal }) => {
     const body = new ReadableStream<Uint8Array>(
@@ -31,7 +30,7 @@ function createEndlessAgent(): { readonly fetch: FetchLike; readonly pulled: () 
         start: (controller) => signal.addEventListener('abort', () => controller.error(signal.reason)),
         pull(controller) {
           pulled += 1;
-          controller.enqueue(new TextEncoder().encode(frame));
+          controller.enqueue(new TextEncoder().encode(toFrame(delta)));
         },
       },
       { highWaterMark: 0 },
@@ -65,12 +64,21 @@ function createRun(): Run {
   };
 }
 
-const agent: Agent = { id: 'endless', replicas: [], isDead: () => false, call: (attempt) => attempt('http://agent') };
+const agent: Agent = {
+  id: 'endless',
+  replicas: [],
+  isDead: () => false,
+  call: async (attempt) => ({ answer: await attempt('http://agent'), end: () => {} }),
+};
 const slice: PlannedSlice = { id: 's1', agent, agentName: 'Endless', task: '', dependsOn: [] };
 
 describe('a slice that nobody reads', () => {
-  it('runs ahead a little, and then makes its agent wait', async () => {
-    const endless = createEndlessAgent();
+  it.each([
+    ['words', { content: WORDS }],
+    ['reasons', { reasoning_content: WORDS }],
+    ['calls', { tool_calls: [{ index: 0, function: { arguments: WORDS } }] }],
+  ])('runs ahead a little, and then makes its agent wait: %s', async (_, delta) => {
+    const endless = createEndlessAgent(delta);
     const run = createRun();
     const [running] = dispatch(run, { planner: 'none', slices: [slice] }, { client: { fetch: endless.fetch, apiKey: 'k' } });
     let before = -1;

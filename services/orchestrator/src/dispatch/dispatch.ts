@@ -18,7 +18,7 @@ export interface DispatchDeps {
 
 /** How far a slice may run ahead of its reader, before its agent is made to wait. */
 const MAX_BUFFERED_CHARACTERS = 65_536;
-/** What a part takes up beside its text. */
+/** What a part takes up beside what it says. */
 const PART_OVERHEAD_CHARACTERS = 256;
 
 const BRIEF_NOTE =
@@ -55,7 +55,7 @@ function startSlice(run: Run, slice: PlannedSlice, prepare: () => Promise<Prepar
 }
 
 function sizeOf({ choices }: AnswerPart): number {
-  return choices.reduce((size, { delta }) => size + (delta.content?.length ?? 0), PART_OVERHEAD_CHARACTERS);
+  return choices.reduce((size, { delta }) => size + JSON.stringify(delta).length, PART_OVERHEAD_CHARACTERS);
 }
 
 async function prepareSlice(slice: PlannedSlice, dependencies: readonly RunningSlice[], sliceCount: number): Promise<Preparation> {

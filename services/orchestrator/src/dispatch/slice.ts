@@ -45,7 +45,7 @@ export async function* streamSlice(work: SliceWork): AsyncGenerator<AnswerPart, 
   const span = run.span.child({ event: 'slice.completed', name: `slice ${slice.id} ${slice.agent.id}`, kind: 'internal' });
   const account = createAccount();
   let status: SliceStatus = 'failed';
-  let error: RubotError | undefined = new RubotError('cancelled', 'Nobody waited for this part of the answer any more.');
+  let error: RubotError | undefined = abandoned();
   try {
     const preparation = await work.prepare();
     if ('skipReason' in preparation) {
@@ -80,6 +80,7 @@ async function* relayAgent(
   const connection = new AbortController();
   const deadline: Deadline = { ...run.deadline, signal: AbortSignal.any([run.deadline.signal, connection.signal]) };
   const answer = await callAgent({ run, slice, brief, journal: replay.messages, span, deadline }, client);
+  let failure: RubotError | undefined = abandoned();
   try {
     for await (const event of readAgentStream({ body: answer.body, peer: answer.peer, release: () => connection.abort() })) {
       if (event.type === 'chunk') {
@@ -92,12 +93,20 @@ async function* relayAgent(
     }
     account.assertFinished(answer.peer);
     answer.span.end({ extra: { status: answer.response.status } });
+    failure = undefined;
   } catch (thrown) {
-    const reason = toReason(thrown, run.deadline);
-    answer.span.end({ error: reason });
+    failure = RubotError.from(toReason(thrown, run.deadline));
+    answer.span.end({ error: failure });
     // The agent had begun: its model was asked, and its tools may have done something.
-    throw toFinalError(RubotError.from(reason));
+    throw toFinalError(failure);
+  } finally {
+    answer.end(failure);
   }
+}
+
+/** How a slice ends unless it is known better: whoever reads may leave at any part. */
+function abandoned(): RubotError {
+  return new RubotError('cancelled', 'Nobody waited for this part of the answer any more.');
 }
 
 interface Account {

@@ -15,9 +15,7 @@ export async function offerMiddlewareTools(run: AgentRun): Promise<ToolSet> {
     throw new RubotError('misconfigured', `The agent ${agent.id} has no middleware to call. Set MIDDLEWARE_URL.`);
   const client = deps.middleware;
   const access = readAccess(run);
-  const listed = await client.listTools(access(run.span)).catch((thrown: unknown) => {
-    throw toRunFailure(thrown);
-  });
+  const listed = await client.listTools(access(run.span));
   const usable = listed.filter(({ provider }) => agent.middlewareTools.includes(provider));
   if (usable.length === 0) {
     throw new RubotError(
@@ -40,14 +38,9 @@ function toTool(
     // The middleware checks what it is given; checking here too would be a second copy of its rules.
     inputSchema: jsonSchema<Record<string, unknown>>(input_schema),
     execute: (input, { toolCallId }) =>
-      runTool(run, { name, toolCallId }, async (span) => {
-        const idempotencyKey = `${runId}/${sliceId ?? WHOLE_RUN}/${toolCallId}`;
-        try {
-          return await client.callTool(access(span), { tool: name, input, idempotencyKey });
-        } catch (thrown) {
-          throw toRunFailure(thrown);
-        }
-      }),
+      runTool(run, { name, toolCallId }, (span) =>
+        client.callTool(access(span), { tool: name, input, idempotencyKey: `${runId}/${sliceId ?? WHOLE_RUN}/${toolCallId}` }),
+      ),
   });
 }
 
@@ -70,14 +63,4 @@ function missingHeader(name: string): RubotError {
       param: name,
     },
   );
-}
-
-/** A refused bearer is no fault of the client's key, and must not look like one. */
-function toRunFailure(thrown: unknown): unknown {
-  if (!RubotError.is(thrown) || thrown.code !== 'invalid_api_key') return thrown;
-  return new RubotError('misconfigured', "The tenant's data cannot be reached: the middleware refused this run. Tell the operator.", {
-    operatorDetail:
-      'the middleware answered 401 to the data bearer: BEARER_SIGNING_SECRET differs between gateway and middleware, or the bearer has expired',
-    cause: thrown,
-  });
 }

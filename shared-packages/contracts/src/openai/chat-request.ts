@@ -18,9 +18,16 @@ const SystemMessage = z.looseObject({ role: z.enum(['system', 'developer']), con
 const UserMessage = z.looseObject({ role: z.literal('user'), content: Content, name: z.string().nullish() });
 const AssistantMessage = z
   .looseObject({ role: z.literal('assistant'), content: Content.nullish(), tool_calls: z.array(ToolCall).nullish() })
-  .refine((message) => (message.content ?? '') !== '' || (message.tool_calls?.length ?? 0) > 0 || message['refusal'] !== undefined, {
-    error: 'an assistant message needs content or tool_calls',
-  });
+  // Empty text counts: it is what a model that had nothing to say answered, and clients send it back.
+  .refine(
+    (message) =>
+      typeof (message.content ?? message['refusal']) === 'string' ||
+      Array.isArray(message.content) ||
+      (message.tool_calls?.length ?? 0) > 0,
+    {
+      error: 'an assistant message needs content or tool_calls',
+    },
+  );
 const ToolMessage = z.looseObject({ role: z.literal('tool'), content: Content, tool_call_id: z.string().min(1) });
 
 export const ChatMessage = z.discriminatedUnion('role', [SystemMessage, UserMessage, AssistantMessage, ToolMessage]);

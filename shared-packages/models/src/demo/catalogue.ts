@@ -1,5 +1,6 @@
-import type { ToolOutcome } from './conversation.ts';
 import { isRecord } from './json-schema.ts';
+
+export const TABLES_PREFIX = 'tables_';
 
 export interface CatalogueColumn {
   readonly name: string;
@@ -10,31 +11,19 @@ export interface CatalogueColumn {
 export interface CatalogueTable {
   readonly name: string;
   readonly columns: readonly CatalogueColumn[];
-  readonly isDescribed: boolean;
 }
 
-/** The tenant's tables, as far as tool results of this conversation tell of them; `undefined` before the first listing. */
-export function readCatalogue(outcomes: readonly ToolOutcome[]): readonly CatalogueTable[] | undefined {
-  const listing = outcomes.findLast((outcome) => outcome.toolName === 'tables_list' && outcome.failure === undefined);
-  if (listing === undefined) return undefined;
-  return recordsAt(listing.value, 'tables').map((table) => {
-    const name = String(table['name']);
-    const described = describedColumns(outcomes, name);
-    return { name, columns: described ?? listedColumns(table['columns']), isDescribed: described !== undefined };
-  });
+/** The tenant's tables, from the result of `tables_list`. */
+export function readCatalogue(listing: unknown): readonly CatalogueTable[] {
+  return recordsAt(listing, 'tables').map(({ name, columns }) => ({
+    name: String(name),
+    columns: Array.isArray(columns) ? columns.map((column) => ({ name: String(column), type: undefined })) : [],
+  }));
 }
 
-function describedColumns(outcomes: readonly ToolOutcome[], table: string): readonly CatalogueColumn[] | undefined {
-  const description = outcomes.findLast(
-    ({ toolName, input, failure }) =>
-      toolName === 'tables_describe' && isRecord(input) && input['table'] === table && failure === undefined,
-  );
-  if (description === undefined) return undefined;
-  return recordsAt(description.value, 'columns').map((column) => ({ name: String(column['name']), type: String(column['type']) }));
-}
-
-function listedColumns(names: unknown): readonly CatalogueColumn[] {
-  return Array.isArray(names) ? names.map((name) => ({ name: String(name), type: undefined })) : [];
+/** Columns with their types, from the result of `tables_describe`. */
+export function readDescription(description: unknown): readonly CatalogueColumn[] {
+  return recordsAt(description, 'columns').map(({ name, type }) => ({ name: String(name), type: String(type) }));
 }
 
 export function recordsAt(value: unknown, key: string): readonly Record<string, unknown>[] {

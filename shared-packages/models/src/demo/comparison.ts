@@ -1,5 +1,6 @@
-import type { CatalogueColumn, CatalogueTable } from './catalogue.ts';
-import { findName, toStems } from './words.ts';
+import type { CatalogueColumn } from './catalogue.ts';
+import { findDate, findMentions, findRole, type Mention, mentionAfter, mentionBefore } from './mentions.ts';
+import type { Found, Question, Span } from './question.ts';
 
 /** A condition of a query before its operator is spelled as the tool wants it. */
 export interface Comparison {
@@ -10,92 +11,116 @@ export interface Comparison {
 
 /** Longer phrases stand before the shorter ones that they contain. */
 const PHRASES: readonly (readonly [RegExp, Comparison['operator']])[] = [
-  [/(?:<=|≤|\bat most\b|\bno more than\b|\bup to\b)/i, 'lte'],
-  [/(?:>=|≥|\bat least\b|\bno (?:less|fewer) than\b)/i, 'gte'],
-  [/(?:<|\bbelow\b|\bunder\b|\b(?:less|fewer|lower|smaller|cheaper|earlier) than\b|\bbefore\b)/i, 'lt'],
-  [/(?:>|\babove\b|\bover\b|\bexceed(?:s|ing)?\b|\b(?:more|greater|higher|larger|bigger|later) than\b|\bafter\b)/i, 'gt'],
-  [/(?:=|\bequals?\b|\bequal to\b|\bis exactly\b)/i, 'eq'],
+  [/<=|≤|\bat most\b|\bno more than\b|\bup to\b|\buntil\b/, 'lte'],
+  [/>=|≥|\bat least\b|\bno (?:less|fewer) than\b|\bsince\b/, 'gte'],
+  [/<|\bbelow\b|\bunder\b|\b(?:less|fewer|lower|smaller|earlier) than\b|\b(?:cheaper|less expensive) than\b|\bbefore\b/, 'lt'],
+  [/>|\babove\b|\bover\b|\bexceed(?:s|ing)?\b|\b(?:more|greater|higher|larger|bigger|later|more expensive) than\b|\bafter\b/, 'gt'],
+  [/(?<!!)=|\bequals?\b|\bequal to\b|\b(?:is|on)(?: exactly)?(?=\s+[$€£]?\d)/, 'eq'],
 ];
 
-const LITERAL = /^\W*(?:(\d{4}-\d{2}-\d{2})|[$€£]?\s?(\d[\d,]*(?:\.\d+)?)|["'“]([^"'”]+)["'”])/;
-/** What people compare when they name one side alone, as in "products below their reorder level". */
-const QUANTITY = ['stock', 'on_hand', 'in_stock', 'quantity', 'qty', 'units', 'available', 'level', 'count', 'amount', 'total', 'balance'];
-export const PRICE = ['price', 'unit_price', 'cost', 'amount', 'total'];
+const DATE = String.raw`(\d{4}-\d{2}-\d{2})(?![\w:])`;
+const NUMBER = String.raw`([$€£]?)\s?(-?\d+(?:,\d{3})*(?:\.\d+)?)(?![\w%]|[.,:-]\d|\s%)(?:\s(?:units?|pieces|items)\b)?`;
+const TEXT = `["'“]([^"'”]+)["'”]`;
+const LITERAL = new RegExp(String.raw`^[\s(]*(?:${DATE}|${NUMBER}|${TEXT})`, 'u');
 
-/** The one comparison that a question makes over a table, if it makes one. */
-export function findComparison(question: string, table: CatalogueTable): Comparison | undefined {
-  if (/\b(?:out of stock|sold out)\b/i.test(question)) {
-    const column = guessNumber(table.columns, QUANTITY, 'number');
-    if (column !== undefined) return { column: column.name, operator: 'eq', right: { value: 0 } };
-  }
-  for (const [phrase, operator] of PHRASES) {
-    const found = phrase.exec(question);
-    if (found === null) continue;
-    const before = question.slice(0, found.index);
-    const after = question.slice(found.index + found[0].length);
-    const comparison = compare({ table, operator, before, after });
-    if (comparison !== undefined) return comparison;
-  }
-  return undefined;
+/** Every comparison that a question makes. */
+export function readComparisons(question: Question, columns: readonly CatalogueColumn[]): readonly Comparison[] {
+  const reader = { question, columns, mentions: findMentions(question, columns) };
+  const compared = [...readRanges(reader), ...readPhrases(reader)];
+  // Afterwards, as "less than 10 in stock" compares by itself.
+  return [...compared, ...readStockWords(reader)];
 }
 
-interface Sides {
-  readonly table: CatalogueTable;
-  readonly operator: Comparison['operator'];
-  readonly before: string;
-  readonly after: string;
+interface Reader {
+  readonly question: Question;
+  readonly columns: readonly CatalogueColumn[];
+  readonly mentions: readonly Mention[];
 }
 
-function compare({ table, operator, before, after }: Sides): Comparison | undefined {
-  const literal = LITERAL.exec(after);
-  if (literal !== null) {
-    const [, date, number, text] = literal;
-    const value = number === undefined ? (date ?? text ?? '') : Number(number.replaceAll(',', ''));
-    const column = findLast(before, table.columns) ?? findFirst(after, table.columns) ?? guessColumn(table, before, value);
-    return column === undefined ? undefined : { column: column.name, operator, right: { value } };
-  }
-  const right = findFirst(after, table.columns);
+function readStockWords({ question, columns }: Reader): readonly Comparison[] {
+  const column = findRole('quantity', columns)?.name;
+  if (column === undefined) return [];
+  if (question.take(/\b(?:out of stock|sold out)\b/) !== undefined) return [{ column, operator: 'eq', right: { value: 0 } }];
+  return question.take(/\bin stock\b/) === undefined ? [] : [{ column, operator: 'gt', right: { value: 0 } }];
+}
+
+function readRanges(reader: Reader): readonly Comparison[] {
+  const { question } = reader;
+  return question.findAll(/\bbetween\s+(\S+)\s+and\s+(\S+?)(?=[\s?!,;]|\.?$|$)/).flatMap((found) => {
+    const [low, high] = found.groups.map((text) => readLiteral(text ?? ''));
+    if (low === undefined || high === undefined || typeof low.value !== typeof high.value) return [];
+    const column = chooseColumn(reader, found, found.to, low);
+    if (column === undefined) return [];
+    question.read(found);
+    return [
+      { column, operator: 'gte', right: { value: low.value } },
+      { column, operator: 'lte', right: { value: high.value } },
+    ];
+  });
+}
+
+function readPhrases(reader: Reader): readonly Comparison[] {
+  const { question } = reader;
+  const found = PHRASES.flatMap(([phrase, operator], rank) => question.findAll(phrase).map((span) => ({ ...span, operator, rank })));
+  return found
+    .sort((left, right) => left.from - right.from || left.rank - right.rank)
+    .flatMap((phrase) => (question.isUnread(phrase) ? (compare(reader, phrase) ?? []) : []));
+}
+
+function compare(reader: Reader, phrase: Found & { readonly operator: Comparison['operator'] }): Comparison | undefined {
+  const { question, mentions } = reader;
+  const { operator } = phrase;
+  const literal = readLiteral(question.text.slice(question.words[phrase.to - 1]?.end));
+  if (literal === undefined) return compareColumns(reader, phrase, operator);
+  const last = lastWordOf(question, phrase, literal.length);
+  const column = chooseColumn(reader, phrase, last, literal);
+  if (column === undefined) return undefined;
+  question.read({ from: phrase.from, to: last });
+  for (const mention of mentions) if (mention.column.name === column) question.read(mention);
+  return { column, operator, right: { value: literal.value } };
+}
+
+function compareColumns({ question, columns, mentions }: Reader, phrase: Span, operator: Comparison['operator']): Comparison | undefined {
+  const right = mentionAfter(question, mentions, phrase.to);
   if (right === undefined) return undefined;
-  const others = table.columns.filter((column) => column.name !== right.name);
-  const left = findLast(before, others) ?? guessNumber(others, QUANTITY, right.type);
-  return left === undefined ? undefined : { column: left.name, operator, right: { other_column: right.name } };
+  const others = columns.filter((column) => column.name !== right.column.name);
+  const before = mentionBefore(question, mentions, phrase.from);
+  const left = before?.column ?? findRole('quantity', others);
+  if (left === undefined || left.name === right.column.name || left.type !== right.column.type) return undefined;
+  for (const span of [phrase, right, ...(before === undefined ? [] : [before])]) question.read(span);
+  return { column: left.name, operator, right: { other_column: right.column.name } };
 }
 
-function guessColumn(table: CatalogueTable, before: string, value: number | string): CatalogueColumn | undefined {
-  if (typeof value === 'string') return table.columns.find((column) => column.type === (/^\d{4}-/.test(value) ? 'date' : 'text'));
-  const isMoney = /\b(?:cost|price|cheap|expensive)/i.test(before);
-  return guessNumber(table.columns, isMoney ? PRICE : QUANTITY, 'number');
+interface Literal {
+  readonly value: number | string;
+  readonly type: 'date' | 'number' | 'text';
+  readonly isMoney: boolean;
+  /** In characters, with what stands before it. */
+  readonly length: number;
 }
 
-/** A column of the right type whose name says what it counts; ids count nothing. */
-export function guessNumber(
-  columns: readonly CatalogueColumn[],
-  names: readonly string[],
-  type: string | undefined,
-): CatalogueColumn | undefined {
-  const fitting = columns.filter((column) => column.type === type && !/(?:^|_)id$/.test(column.name));
-  for (const name of names) {
-    const match = fitting.find((column) => findName(toStems(column.name), name) >= 0);
-    if (match !== undefined) return match;
+function readLiteral(text: string): Literal | undefined {
+  const found = LITERAL.exec(text);
+  if (found === null) return undefined;
+  const [{ length }, date, sign, number, quoted] = found;
+  if (number !== undefined) return { value: Number(number.replaceAll(',', '')), type: 'number', isMoney: sign !== '', length };
+  return { value: date ?? quoted ?? '', type: date === undefined ? 'text' : 'date', isMoney: false, length };
+}
+
+function lastWordOf(question: Question, phrase: Span, length: number): number {
+  const end = (question.words[phrase.to - 1]?.end ?? 0) + length;
+  return question.words.findLastIndex((word) => word.start < end) + 1;
+}
+
+/** The column of the right type that is named beside the comparison; without a name, the only one that it can be. */
+function chooseColumn({ question, columns, mentions }: Reader, phrase: Span, end: number, literal: Literal): string | undefined {
+  const fitting = mentions.filter(({ column }) => column.type === literal.type);
+  const named = mentionBefore(question, fitting, phrase.from) ?? mentionAfter(question, fitting, end);
+  if (named !== undefined) {
+    question.read(named);
+    return named.column.name;
   }
-  return fitting[0];
-}
-
-function findFirst(text: string, columns: readonly CatalogueColumn[]): CatalogueColumn | undefined {
-  const stems = toStems(text);
-  const found = columns.map((column) => ({ column, at: findName(stems, column.name) })).filter(({ at }) => at >= 0);
-  return found.sort((left, right) => left.at - right.at || right.column.name.length - left.column.name.length)[0]?.column;
-}
-
-/** The mention that stands nearest to the comparing word. */
-function findLast(text: string, columns: readonly CatalogueColumn[]): CatalogueColumn | undefined {
-  const stems = toStems(text);
-  const found = columns.map((column) => ({ column, at: findName(stems, column.name) })).filter(({ at }) => at >= 0);
-  return found.sort((left, right) => right.at - left.at || right.column.name.length - left.column.name.length)[0]?.column;
-}
-
-/** Every column that the text names, in the order of the table. */
-export function findMentioned(text: string, columns: readonly CatalogueColumn[]): readonly CatalogueColumn[] {
-  const stems = toStems(text);
-  return columns.filter((column) => findName(stems, column.name) >= 0);
+  if (literal.type === 'date') return findDate(columns)?.name;
+  const isMoney = literal.isMoney || /cheap|expensive/i.test(question.quote(phrase));
+  return isMoney ? findRole('price', columns)?.name : undefined;
 }

@@ -14,6 +14,8 @@ export interface ToolOutcome {
 /** What the demo model reads out of a prompt. */
 export interface Conversation {
   readonly question: string;
+  /** What the person asked before, oldest first. */
+  readonly earlierQuestions: readonly string[];
   readonly planner: PlannerPrompt | undefined;
   /** Answers of other agents that the question builds on. */
   readonly earlierAnswers: readonly string[];
@@ -31,6 +33,10 @@ export function readConversation(prompt: LanguageModelV4Prompt): Conversation {
   const brief = SliceBrief.safeParse(json).data;
   return {
     question: brief?.part ?? text,
+    earlierQuestions: prompt
+      .slice(0, Math.max(0, asked))
+      .map(textOf)
+      .filter((said) => said !== ''),
     planner: PlannerPrompt.safeParse(json).data,
     earlierAnswers: brief?.earlier_answers.map(({ agent, answer }) => `${agent}: ${answer}`) ?? [],
     outcomes: readOutcomes(prompt),

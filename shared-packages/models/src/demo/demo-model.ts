@@ -6,7 +6,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
-import type { DemoTurn } from './demo-turn.ts';
+import type { DemoTurn } from './tool-bench.ts';
 import { takeTurn } from './turn.ts';
 
 /**

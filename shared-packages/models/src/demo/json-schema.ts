@@ -6,9 +6,16 @@ export interface SchemaNode {
   readonly required: ReadonlySet<string>;
   /** Such as `date`. */
   readonly format: string | undefined;
+  readonly items: SchemaNode | undefined;
+  /** No keyword narrows it beyond what is read here. */
+  readonly isPlain: boolean;
   /** Branches of unions and items of arrays. */
   readonly children: readonly SchemaNode[];
 }
+
+const READ_KEYWORDS = new Set(
+  'type properties required items enum const title description additionalProperties strict $schema default examples'.split(' '),
+);
 
 export function readSchema(schema: unknown): SchemaNode {
   const node = isRecord(schema) ? schema : {};
@@ -21,6 +28,8 @@ export function readSchema(schema: unknown): SchemaNode {
     properties: new Map(properties.map(([name, property]) => [name, readSchema(property)])),
     required: new Set(listOf(node['required']).filter((name) => typeof name === 'string')),
     format: typeof node['format'] === 'string' ? node['format'] : undefined,
+    items: isRecord(node['items']) ? readSchema(node['items']) : undefined,
+    isPlain: Object.keys(node).every((keyword) => READ_KEYWORDS.has(keyword)),
     children: children.filter(isRecord).map(readSchema),
   };
 }

@@ -32,19 +32,28 @@ const DATE = /\b\d{4}-\d{2}-\d{2}\b/g;
 const NUMBER = /-?\d+(?:\.\d+)?/g;
 const TEXT = /["“']([^"”']+)["”']|\b(?:in|for|at|to|of|from|called|named) ((?:[A-Z][\p{L}\d-]*\s?)+)/gu;
 
-/** Arguments as far as the words of the question give them; what is required and missing is filled with the least that fits. */
-export function fillArguments(question: string, schema: SchemaNode): Record<string, unknown> {
+export interface FilledArguments {
+  readonly input: Readonly<Record<string, unknown>>;
+  /** What the tool requires and the question does not say; `input` has the least that fits there. */
+  readonly missing: readonly string[];
+}
+
+/** Arguments as far as the words of the question give them. A text that is missing may be the question itself. */
+export function fillArguments(question: string, schema: SchemaNode): FilledArguments {
   const findings: Findings = {
     keywords: toKeywords(question),
     dates: question.match(DATE) ?? [],
     numbers: (question.replaceAll(DATE, '').match(NUMBER) ?? []).map(Number),
     texts: [...question.matchAll(TEXT)].map((found) => (found[1] ?? found[2] ?? '').trim()),
   };
+  const missing: string[] = [];
   const filled = [...schema.properties].map(([name, property]): [string, unknown] => {
     const found = takeFinding(property, findings);
-    return [name, found === undefined && schema.required.has(name) ? fillSchema(property, () => question, name) : found];
+    if (found !== undefined || !schema.required.has(name)) return [name, found];
+    if (property.type !== 'string' || property.format !== undefined || property.enum.length > 0) missing.push(name);
+    return [name, fillSchema(property, () => question, name)];
   });
-  return Object.fromEntries(filled.filter(([, value]) => value !== undefined));
+  return { input: Object.fromEntries(filled.filter(([, value]) => value !== undefined)), missing };
 }
 
 function takeFinding(property: SchemaNode, { keywords, dates, numbers, texts }: Findings): unknown {

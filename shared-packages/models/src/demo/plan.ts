@@ -1,3 +1,4 @@
+import { type Part, pointsBack, splitParts } from './parts.ts';
 import type { PlannerPrompt } from './planner-prompt.ts';
 import { countShared, toKeywords } from './words.ts';
 
@@ -11,39 +12,47 @@ interface DemoSlice {
 type PlannerAgent = PlannerPrompt['agents'][number];
 
 const MAX_SLICES = 3;
-/** Where one part of a question ends and the next begins. */
-const PART_BREAK = /(?:[?;]|\.(?=\s))\s*(?:and\s+)?(?:(?:then|also)\b,?\s*)?|,?\s+and\s+(?:(?:then|also)\s+)?/gi;
 const NEEDS_EARLIER = /\b(?:then|based on|using|with (?:that|those|the result)|the result|those|them|accordingly)\b/i;
 const GENERALIST = /\b(?:general|conversation\w*|anything|everything)\b/i;
 
-interface Part {
-  readonly text: string;
-  /** The words that joined it to the part before, such as "and then". */
-  readonly lead: string;
+interface Task extends Part {
+  readonly agent: PlannerAgent;
 }
 
 /** One to three slices: as many as the question has parts that different agents answer best. */
-export function planByWords({ agents, question }: PlannerPrompt): { readonly slices: readonly DemoSlice[] } {
-  const parts = splitParts(question);
-  const matches = parts.map((part) => findBest(part.text, agents)).filter((agent) => agent !== undefined);
-  const isSplit = parts.length > 1 && new Set(matches).size === parts.length;
-  if (!isSplit) return { slices: [toSlice(0, findBest(question, agents) ?? findGeneralist(agents), question, [])] };
-  const slices = matches.map((agent, index) => {
-    const { text, lead } = parts[index] as Part;
-    return toSlice(index, agent, text, index > 0 && NEEDS_EARLIER.test(`${lead} ${text}`) ? [`s${index}`] : []);
-  });
+export function planByWords(prompt: PlannerPrompt): { readonly slices: readonly DemoSlice[] } {
+  const { agents, question, max_slices: maxSlices = MAX_SLICES } = prompt;
+  const tasks = groupByAgent(splitParts(question), agents);
+  if (tasks.length < 2 || tasks.length > maxSlices) return { slices: [toSlice(0, chooseAgent(prompt), question, [])] };
+  const slices = tasks.map(({ agent, text, lead }, index) =>
+    toSlice(index, agent, text, index > 0 && NEEDS_EARLIER.test(`${lead} ${text}`) ? [`s${index}`] : []),
+  );
   return { slices };
 }
 
-function splitParts(question: string): readonly Part[] {
-  const breaks = [...question.matchAll(PART_BREAK)];
-  const ends = [...breaks.map((found) => found.index), question.length];
-  const parts = ends.map((end, index) => {
-    const lead = breaks[index - 1];
-    return { text: question.slice(lead === undefined ? 0 : lead.index + lead[0].length, end).trim(), lead: lead?.[0] ?? '' };
-  });
-  const whole = parts.filter(({ text }) => toKeywords(text).size > 1);
-  return whole.length > MAX_SLICES ? [] : whole;
+/** Neighbouring parts for one agent are one task; a part that suits none goes with the one before it. */
+function groupByAgent(parts: readonly Part[], agents: readonly PlannerAgent[]): readonly Task[] {
+  const tasks: Task[] = [];
+  let waiting = '';
+  for (const part of parts) {
+    const agent = findBest(part.text, agents);
+    const last = tasks.at(-1);
+    if (last !== undefined && (agent === undefined || agent === last.agent)) {
+      tasks[tasks.length - 1] = { ...last, text: `${last.text}${part.lead || ' '}${part.text}` };
+    } else if (agent === undefined) {
+      waiting += `${part.text} `;
+    } else {
+      tasks.push({ ...part, text: `${waiting}${part.text}`, agent });
+      waiting = '';
+    }
+  }
+  return tasks;
+}
+
+function chooseAgent({ agents, question, earlier = [] }: PlannerPrompt): PlannerAgent {
+  const before = earlier.findLast(({ role }) => role === 'user')?.text;
+  const context = before !== undefined && pointsBack(question, false) ? findBest(before, agents) : undefined;
+  return findBest(question, agents) ?? context ?? findGeneralist(agents);
 }
 
 function toSlice(index: number, agent: PlannerAgent, task: string, dependsOn: readonly string[]): DemoSlice {

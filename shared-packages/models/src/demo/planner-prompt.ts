@@ -8,6 +8,11 @@ export const PlannerPrompt = z.looseObject({
   task: z.literal('plan'),
   agents: z.array(z.looseObject({ id: z.string(), name: z.string(), summary: z.string() })).min(1),
   question: z.string(),
+  earlier: z
+    .array(z.looseObject({ role: z.string(), text: z.string() }))
+    .readonly()
+    .optional(),
+  max_slices: z.number().optional(),
 });
 export type PlannerPrompt = z.infer<typeof PlannerPrompt>;
 

@@ -1,84 +1,105 @@
 import type { CatalogueTable } from './catalogue.ts';
 import { recordsAt } from './catalogue.ts';
 import type { Comparison } from './comparison.ts';
-import type { ToolOutcome } from './conversation.ts';
-import { isRecord, type SchemaNode } from './json-schema.ts';
+import type { SchemaNode } from './json-schema.ts';
+import { findMentions } from './mentions.ts';
+import { isEmptyWord, type Question, type Span } from './question.ts';
 import { spell } from './spellings.ts';
-import { findName, toKeywords, toStems } from './words.ts';
+import type { ToolBench } from './tool-bench.ts';
+import { findRun, readWords, type Word } from './words.ts';
+
+interface Value {
+  readonly text: string;
+  readonly words: readonly Word[];
+}
 
 /** The values that each text column holds. */
-export type ColumnValues = ReadonlyMap<string, readonly string[]>;
+export type ColumnValues = ReadonlyMap<string, readonly Value[]>;
 
-/** As many as the tool gives at once; no other query asks for this many, which tells look-ups apart. */
+/** As many as the tool gives at once. */
 const LOOK_UP_LIMIT = 200;
 const MAX_LOOKED_UP_COLUMNS = 5;
+const MAX_VALUE_WORDS = 12;
 
-/** Words that mean something to the other rules, or nothing at all. */
-const RULE_WORDS = toKeywords(
-  'below under above over less fewer lower smaller more greater higher larger bigger than before after earlier later least most equal exactly exceed between ' +
-    'how many much number count total sum average mean per by each every group sort sorted order ordered ascending descending top first bottom highest largest biggest latest newest lowest smallest cheap cheapest expensive oldest earliest cost price ' +
-    'all any give get find see tell want need look up left still now currently only also row entry table data out stock sold place make made buy bought sell there here many please',
-);
-
-/** Literals of a comparison, which need no looking up. */
-const QUOTED = /["“][^"”]*["”]/g;
-
-/** Words of a question that no other rule has a use for: they may be values of a column. */
-export function findOpenWords(question: string, table: CatalogueTable): readonly string[] {
-  const known = new Set([...toStems(table.name), ...table.columns.flatMap((column) => toStems(column.name))]);
-  return [...toKeywords(question.replaceAll(QUOTED, ''))].filter(
-    (word) => !/^\d+$/.test(word) && !known.has(word) && !RULE_WORDS.has(word),
-  );
-}
-
-/** Queries that ask which values the text columns hold; none when the conversation knows them. */
-export function toLookUps(table: CatalogueTable, values: ColumnValues, schema: SchemaNode): readonly Record<string, unknown>[] {
-  return table.columns
-    .filter((column) => column.type === 'text')
-    .slice(0, MAX_LOOKED_UP_COLUMNS)
-    .filter((column) => !values.has(column.name))
-    .map((column) => ({
+/** Asks which values the text columns hold; `undefined` until all of them are known. */
+export function lookUpValues(bench: ToolBench, table: CatalogueTable, schema: SchemaNode): ColumnValues | undefined {
+  const columns = table.columns.filter((column) => column.type === 'text').slice(0, MAX_LOOKED_UP_COLUMNS);
+  const found = columns.map(({ name }) => {
+    const query = {
       table: table.name,
-      group_by: [column.name],
+      group_by: [name],
       aggregates: [{ function: spell(schema, 'function', 'count') }],
       limit: LOOK_UP_LIMIT,
-    }));
+    };
+    return [name, bench.call('tables_query', query)] as const;
+  });
+  if (found.some(([, outcome]) => outcome === undefined)) return undefined;
+  return new Map(found.map(([name, outcome]) => [name, recordsAt(outcome?.value, 'rows').flatMap((row) => toValues(row[name]))]));
 }
 
-export function isLookUp({ input }: ToolOutcome): boolean {
-  return isRecord(input) && input['limit'] === LOOK_UP_LIMIT;
+function toValues(text: unknown): readonly Value[] {
+  return typeof text === 'string' ? [{ text, words: readWords(text) }] : [];
 }
 
-export function readValues(outcomes: readonly ToolOutcome[], table: CatalogueTable): ColumnValues {
-  const values = new Map<string, readonly string[]>();
-  for (const outcome of outcomes.filter(isLookUp)) {
-    const { table: name, group_by: columns } = outcome.input as Record<string, unknown>;
-    const column = Array.isArray(columns) ? String(columns[0]) : '';
-    if (name === table.name)
-      values.set(
+interface Candidate extends Span {
+  readonly comparison: Comparison;
+}
+
+/**
+ * Conditions that name a value. The longest comes first, and its words are taken: "Harbour Tea Trading" is a supplier
+ * and says nothing of the category "Tea".
+ */
+export function readValues(question: Question, table: CatalogueTable, values: ColumnValues): readonly Comparison[] {
+  const comparisons: Comparison[] = [];
+  for (;;) {
+    const found = findLongest(question, openPlaces(question, table), values, new Set(comparisons.map(({ column }) => column)));
+    if (found === undefined) return comparisons;
+    question.read(found);
+    comparisons.push(found.comparison);
+  }
+}
+
+/** Where words stand that may be values: no rule has read them, and they name no column. */
+function openPlaces(question: Question, table: CatalogueTable): readonly number[] {
+  const mentions = findMentions(question, table.columns);
+  return question.openWords().filter((place) => mentions.every(({ from, to }) => place < from || place >= to));
+}
+
+function findLongest(question: Question, open: readonly number[], values: ColumnValues, taken: ReadonlySet<string>): Candidate | undefined {
+  for (let length = Math.min(question.words.length, MAX_VALUE_WORDS); length > 0; length -= 1) {
+    for (let from = 0; from + length <= question.words.length; from += 1) {
+      const span = { from, to: from + length };
+      if (!question.isUnread(span) || !open.some((place) => place >= from && place < span.to)) continue;
+      const comparison = compareWith(question, span, values, taken);
+      if (comparison !== undefined) return { ...span, comparison };
+    }
+  }
+  return undefined;
+}
+
+function compareWith(question: Question, { from, to }: Span, values: ColumnValues, taken: ReadonlySet<string>): Comparison | undefined {
+  const words = question.words.slice(from, to);
+  const stems = words.map((word) => word.stem);
+  const fitting = [...values].flatMap(([column, held]) =>
+    held
+      .map((value) => ({
         column,
-        recordsAt(outcome.value, 'rows').flatMap((row) => (typeof row[column] === 'string' ? [row[column]] : [])),
-      );
-  }
-  return values;
-}
-
-/** Conditions that name a value: in full where the question does, else by a word that stands in one. */
-export function findValueConditions(question: string, openWords: readonly string[], values: ColumnValues): readonly Comparison[] {
-  const stems = toStems(question);
-  const taken = new Set<string>();
-  const conditions: Comparison[] = [];
-  for (const [column, held] of values) {
-    const named = held.filter((value) => findName(stems, value) >= 0 && toStems(value).some((word) => openWords.includes(word)));
-    const longest = named.sort((left, right) => right.length - left.length)[0];
-    if (longest === undefined || toStems(longest).every((word) => taken.has(word))) continue;
-    for (const word of toStems(longest)) taken.add(word);
-    conditions.push({ column, operator: 'eq', right: { value: longest } });
-  }
-  for (const word of openWords.filter((open) => !taken.has(open))) {
-    const column = [...values].find(([, held]) => held.some((value) => toStems(value).includes(word)))?.[0];
-    if (column !== undefined && conditions.every((condition) => condition.column !== column))
-      conditions.push({ column, operator: 'contains', right: { value: word } });
-  }
-  return conditions;
+        value,
+        at: findRun(
+          value.words.map((word) => word.stem),
+          stems,
+        ),
+      }))
+      .filter(({ at }) => at >= 0),
+  );
+  const whole = fitting.filter(({ value }) => value.words.length === words.length);
+  const isPart = whole.length === 0;
+  // Half of a value is no name of it where words or a bare number merely stand beside it.
+  if (isPart && (isEmptyWord(words[0] as Word) || isEmptyWord(words.at(-1) as Word) || /^\d+$/.test(stems.join('')))) return undefined;
+  const [first, ...others] = isPart ? fitting : whole;
+  // Neither is it where columns are in doubt.
+  if (first === undefined || taken.has(first.column) || others.some(({ column }) => column !== first.column)) return undefined;
+  if (!isPart) return { column: first.column, operator: 'eq', right: { value: first.value.text } };
+  const [start, end] = [first.value.words[first.at]?.start, first.value.words[first.at + words.length - 1]?.end];
+  return { column: first.column, operator: 'contains', right: { value: first.value.text.slice(start, end) } };
 }

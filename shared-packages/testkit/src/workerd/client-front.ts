@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 export interface ClientFront {
   readonly port: number;
@@ -23,7 +24,7 @@ export async function startClientFront({ listenPort, workerPort }: ClientFrontOp
     client.on('error', ignoreReset);
     worker.on('error', ignoreReset);
     client.on('data', createForwarder(client, worker));
-    worker.pipe(client);
+    worker.pipe(createAnnouncer()).pipe(client);
     client.on('end', () => worker.resetAndDestroy());
     client.on('close', () => {
       clients.delete(client);
@@ -98,6 +99,23 @@ function findHeadOfLargeRequest(chunk: Buffer): number {
   if (end < 0) return 0;
   const declared = Number(CONTENT_LENGTH.exec(chunk.toString('latin1', 0, end))?.[1] ?? 0);
   return declared > SMALL_REQUEST_BYTES ? end + END_OF_HEAD.length : 0;
+}
+
+const REFUSAL = Buffer.from('HTTP/1.1 413 ');
+const CONNECTION_CLOSE = Buffer.from('Connection: close\r\n');
+
+/**
+ * Passes on what the worker answers. workerd closes behind a body that it did not read, and does not say so: a client
+ * would send its next request into the close.
+ */
+function createAnnouncer(): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (!chunk.subarray(0, REFUSAL.length).equals(REFUSAL)) return done(null, chunk);
+      const statusEnd = chunk.indexOf('\r\n') + 2;
+      done(null, Buffer.concat([chunk.subarray(0, statusEnd), CONNECTION_CLOSE, chunk.subarray(statusEnd)]));
+    },
+  });
 }
 
 // A reset is what the front is for; its 'close' event does the rest.

@@ -43,6 +43,7 @@ export function createMiddlewareClient({ fetch, apiKey }: MiddlewareClientOption
       url: `${BASE_URL}${path}`,
       headers: { authorization: `Bearer ${apiKey}` },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      isIdempotent: true,
       span,
       deadline,
     };

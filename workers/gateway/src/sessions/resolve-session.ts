@@ -1,4 +1,6 @@
 import type { ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
+import { RubotError } from '@rubot/errors';
+import { createDeadline, toReason } from '@rubot/http/deadline';
 import { LRUCache } from 'lru-cache';
 import type { CallContext, MiddlewareClient } from '../clients/middleware.ts';
 
@@ -13,13 +15,37 @@ export interface SessionResolver {
 const LIFE_MS = 5_000;
 const MAX_ENTRIES = 10_000;
 
+type SessionSource = Pick<MiddlewareClient, 'resolveSession'>;
+
 interface Entry {
   readonly senderId: string;
   readonly response: ResolveSessionResponse;
 }
 
+/** A completion may take minutes; who asks for it must be known in moments. */
+const ASK_TIMEOUT_MS = 3_000;
+
+async function askWithinTime(
+  middleware: SessionSource,
+  request: ResolveSessionRequest,
+  context: CallContext,
+): Promise<ResolveSessionResponse> {
+  const asking = createDeadline({ timeoutMs: ASK_TIMEOUT_MS, callerSignal: context.deadline.signal });
+  try {
+    return await middleware.resolveSession(request, { ...context, deadline: asking });
+  } catch (thrown) {
+    if (!asking.signal.aborted || context.deadline.signal.aborted) throw toReason(thrown, context.deadline);
+    throw new RubotError('unavailable', 'It could not be found out in time who speaks. Try again in a moment.', {
+      cause: thrown,
+      retryAfterMs: 1_000,
+    });
+  } finally {
+    asking.clear();
+  }
+}
+
 /** Remembers linked senders alone: one who has just been linked must not wait for a memory of the contrary to fade. */
-export function createSessionResolver(middleware: Pick<MiddlewareClient, 'resolveSession'>): SessionResolver {
+export function createSessionResolver(middleware: SessionSource): SessionResolver {
   // ttlResolution 0: the cache would otherwise keep its clock by a timer, and workerd drops timers with the request that set them.
   const entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES, ttl: LIFE_MS, ttlResolution: 0, perf: Date });
 
@@ -28,7 +54,7 @@ export function createSessionResolver(middleware: Pick<MiddlewareClient, 'resolv
       const key = `${request.sender_id}\n${request.session_id}`;
       const known = entries.get(key);
       if (known !== undefined) return known.response;
-      const response = await middleware.resolveSession(request, context);
+      const response = await askWithinTime(middleware, request, context);
       if (response.status === 'linked') entries.set(key, { senderId: request.sender_id, response });
       return response;
     },

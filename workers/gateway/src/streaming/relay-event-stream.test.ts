@@ -73,6 +73,13 @@ describe('relayEventStream', () => {
     expect(await relay([encoder.encode(WHOLE)], new TypeError('terminated'))).toEqual({ text: WHOLE, error: undefined, ends: 1 });
   });
 
+  it('gives a long frame in small pieces back as one', async () => {
+    const text = `${chunk('x'.repeat(200_000))}data: [DONE]\n\n`;
+    const bytes = encoder.encode(text);
+    const pieces = Array.from({ length: Math.ceil(bytes.length / 100) }, (_, index) => bytes.slice(index * 100, (index + 1) * 100));
+    expect((await relay(pieces)).text).toBe(text);
+  });
+
   it('refuses a frame without end', async () => {
     const { text, error } = await relay(Array.from({ length: 20 }, () => new Uint8Array(65_536).fill(0x61)));
     expect(error?.code).toBe('upstream_failed');

@@ -3,7 +3,7 @@ import { RubotError } from '@rubot/errors';
 import { fromOpenAiErrorData } from '@rubot/errors/from-openai';
 import { toSseErrorFrame } from '@rubot/errors/to-openai';
 import { type Deadline, toReason } from '@rubot/http/deadline';
-import { splitWholeFrames } from './whole-frames.ts';
+import { createFrameSplitter } from './whole-frames.ts';
 
 export interface RelayOptions {
   readonly upstream: Response;
@@ -25,7 +25,7 @@ const MAX_FRAME_BYTES = 1_048_576;
  */
 export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): ReadableStream<Uint8Array> {
   const reader = bodyOf(upstream).getReader();
-  let partial: Uint8Array = new Uint8Array();
+  const frames = createFrameSplitter();
   let lastWhole: Uint8Array = new Uint8Array();
   let ended = false;
 
@@ -43,13 +43,12 @@ export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): R
     for (;;) {
       const { done, value } = await reader.read();
       if (done) {
-        if (readEnd(lastWhole, partial) === undefined) throw interrupted();
+        if (readEnd(lastWhole, frames.partialBytes()) === undefined) throw interrupted();
         return undefined;
       }
-      const frames = splitWholeFrames(partial, value);
-      partial = frames.partial;
-      if (partial.byteLength > MAX_FRAME_BYTES) throw new RubotError('upstream_failed', 'The orchestrator sent a frame without end.');
-      if (frames.whole.byteLength > 0) return frames.whole;
+      const whole = frames.push(value);
+      if (whole !== undefined) return whole;
+      if (frames.partialBytes() > MAX_FRAME_BYTES) throw new RubotError('upstream_failed', 'The orchestrator sent a frame without end.');
     }
   }
 
@@ -70,10 +69,10 @@ export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): R
           }
         } catch (thrown) {
           // A connection that breaks behind the last frame has cost the client nothing.
-          if (readEnd(lastWhole, partial) === undefined) tellOfFailure(controller, toStreamError(toReason(thrown, deadline)));
+          if (readEnd(lastWhole, frames.partialBytes()) === undefined) tellOfFailure(controller, toStreamError(toReason(thrown, deadline)));
           reader.cancel().catch(() => {});
         }
-        end(readEnd(lastWhole, partial)?.error);
+        end(readEnd(lastWhole, frames.partialBytes())?.error);
         controller.close();
       },
       async cancel(reason) {
@@ -94,10 +93,10 @@ function bodyOf(upstream: Response): ReadableStream<Uint8Array> {
 const END_FRAME = /^(?:id: \d+\n)?event: end\n/;
 
 /** How a stream ended whose last frame is `[DONE]`, the end of a run, or an error that the orchestrator itself told of; `undefined` for one that was cut. */
-function readEnd(lastWhole: Uint8Array, partial: Uint8Array): { readonly error: RubotError | undefined } | undefined {
+function readEnd(lastWhole: Uint8Array, partialBytes: number): { readonly error: RubotError | undefined } | undefined {
   const text = decoder.decode(lastWhole);
   const lastFrame = text.slice(text.lastIndexOf('\n\n', text.length - 3) + 1).trimStart();
-  if (partial.byteLength > 0) return undefined;
+  if (partialBytes > 0) return undefined;
   if (lastFrame === DONE_FRAME || END_FRAME.test(lastFrame)) return { error: undefined };
   const error = lastFrame.startsWith(ERROR_FRAME_START) ? readErrorFrame(lastFrame) : undefined;
   return error === undefined ? undefined : { error };
