@@ -82,6 +82,18 @@ describe('a table', () => {
     }
     expect(statuses).toEqual([...repeat(100, () => 200), 409]);
   });
+
+  it('is one of a hundred at most, also when many are created at once', async () => {
+    const collector = await middleware.newTenant();
+    for (let index = 0; index < 95; index += 1)
+      await middleware.call(collector, 'tables_create_from_csv', { name: `t${index}`, csv: 'a\n' });
+    const answers = await Promise.all(
+      repeat(25, (index) => middleware.call(collector, 'tables_create_from_csv', { name: `late${index}`, csv: 'a\n1\n' })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([...repeat(5, () => 200), ...repeat(20, () => 409)]);
+    for (const { error } of answers) if (error !== undefined) expect(error.message).toMatch(/100 tables.*the most there can be/);
+    expect((await middleware.call(collector, 'tables_list', {})).result.tables).toHaveLength(100);
+  });
 });
 
 describe('tables_insert', () => {

@@ -4,7 +4,7 @@ import { tableColumns, tableRows, tables } from '../../store/schema.ts';
 import type { TenantData } from '../../store/tenant-data.ts';
 import { fromStored } from './cells.ts';
 import type { Column, TableDefinition } from './definition.ts';
-import { MAX_ROWS_PER_TABLE } from './limits.ts';
+import { MAX_ROWS_PER_TABLE, MAX_TABLES } from './limits.ts';
 import type { QueryPlan, ResultRow } from './query-plan.ts';
 import { cellOf, toExpression, toOrder, toWhere } from './query-sql.ts';
 import type { StoredRow } from './rows.ts';
@@ -65,11 +65,13 @@ export async function runQuery(data: TenantData, table: TableDefinition, plan: Q
   return rows.map((row) => Object.fromEntries(fields.map(({ key, name, type }) => [name, fromStored(row[key], type)])));
 }
 
-/** Fails on the table's key when the tenant has a table of that name. */
+/** Fails when the tenant has a table of that name, or as many tables as it may, however many are created at once. */
 export function createTable(database: Database, tenantId: string, name: string, columns: readonly Column[]): readonly Statement[] {
   const createdAt = new Date().toISOString();
+  const tableCount = database.$count(tables, eq(tables.tenantId, tenantId));
   return [
-    database.insert(tables).values({ tenantId, name, rowCount: 0, createdAt }),
+    // Over the limit the count of rows becomes NULL, which the column refuses, and with it the whole batch.
+    database.insert(tables).values({ tenantId, name, rowCount: sql`case when ${tableCount} < ${MAX_TABLES} then 0 end`, createdAt }),
     database
       .insert(tableColumns)
       .select(
