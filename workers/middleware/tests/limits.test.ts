@@ -177,9 +177,18 @@ describe('tables_query', () => {
     await create('huge', `n\n${'9007199254740991\n'.repeat(2_000)}`);
     const { result } = await middleware.call(holder, 'tables_query', { table: 'huge', aggregates: [{ function: 'sum', column: 'n' }] });
     expect(result.rows[0].sum_n).toBeCloseTo(1.8e19, -17);
-    await create('beyond', 'n\n1e308\n1e308\n');
-    const beyond = await middleware.call(holder, 'tables_query', { table: 'beyond', aggregates: [{ function: 'sum', column: 'n' }] });
-    expect(beyond.status).toBe(200);
-    expect(beyond.result.rows).toEqual([{ sum_n: null }]);
+  });
+
+  it.each([
+    ['sum', 'above', '1e308\n1e308'],
+    ['sum', 'below', '-1e308\n-1e308'],
+    ['sum', 'both_ways', '1e308\n1e308\n-1e308\n-1e308\n-1e308\n-1e308'],
+    ['avg', 'on_average', '1e308\n1e308'],
+  ])('refuses a %s that no number holds, and does not take it for an empty one: %s', async (aggregate, table, cells) => {
+    await create(table, `n,label\n${cells.replaceAll('\n', ',a\n')},a\n,b\n`);
+    const input = { table, group_by: ['label'], aggregates: [{ function: aggregate, column: 'n', as: 'total' }] };
+    expectRefusal(await middleware.call(holder, 'tables_query', input), /total is larger than a number can be.*where/);
+    const where = [{ column: 'label', operator: 'eq', value: 'b' }];
+    expect((await middleware.call(holder, 'tables_query', { ...input, where })).result.rows).toEqual([{ label: 'b', total: null }]);
   });
 });
