@@ -8,7 +8,7 @@ const CHUNKS = 20;
 const INTERVAL_MS = 50;
 const MAX_DELAY_MS = 10;
 /** How many of them may be late, and come in one piece with the next, on a machine that has other work as well. */
-const MAX_LATE_CHUNKS = 6;
+const MAX_LATE_CHUNKS = 8;
 const WARM_UP_STREAMS = 8;
 
 let stack: ModelStack;
