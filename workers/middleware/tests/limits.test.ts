@@ -1,3 +1,4 @@
+import { MAX_TOOL_RESULT_CHARACTERS } from '@rubot/contracts/data';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Holder, type MiddlewareHarness, startMiddleware, type ToolAnswer } from './_harness.ts';
 
@@ -93,6 +94,28 @@ describe('a table', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([...repeat(5, () => 200), ...repeat(20, () => 409)]);
     for (const { error } of answers) if (error !== undefined) expect(error.message).toMatch(/100 tables.*the most there can be/);
     expect((await middleware.call(collector, 'tables_list', {})).result.tables).toHaveLength(100);
+  });
+});
+
+describe('tables_list', () => {
+  it('can be read at once whatever there is: of too many columns, it says how many it leaves out', async () => {
+    const collector = await middleware.newTenant();
+    const column = (index: number) => `c${index}_`.padEnd(64, 'x');
+    const csvOf = (columnCount: number) => `${repeat(columnCount, column).join()}\n`;
+    const wide = repeat(40, (index) => `wide_${index}`.padEnd(64, 'x'));
+    for (const name of wide) await middleware.call(collector, 'tables_create_from_csv', { name, csv: csvOf(64) });
+    await middleware.call(collector, 'tables_create_from_csv', { name: 'narrow', csv: csvOf(2) });
+
+    const { result } = await middleware.call(collector, 'tables_list', {});
+    expect(JSON.stringify(result).length).toBeLessThanOrEqual(MAX_TOOL_RESULT_CHARACTERS);
+    const [narrow, ...others] = result.tables;
+    expect(narrow).toEqual({ name: 'narrow', row_count: 0, columns: repeat(2, column) });
+    expect(others.map((table: { name: string }) => table.name).sort()).toEqual([...wide].sort());
+    for (const { columns, more_columns } of others) {
+      expect(columns).toEqual(repeat(columns.length, column));
+      expect(columns.length).toBeGreaterThan(30);
+      expect(columns.length + more_columns).toBe(64);
+    }
   });
 });
 
