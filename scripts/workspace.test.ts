@@ -37,7 +37,7 @@ describe.each(PACKAGES)('%s', (folder, manifest) => {
 
 it('every program of package.json is there, and is started through the bootstrap', () => {
   const { scripts = {} } = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
-  for (const command of Object.values(scripts)) expect(command).toMatch(/^node scripts\/bootstrap\.mjs /);
+  for (const command of Object.values(scripts)) expect(command).toMatch(/^(?:exec )?node scripts\/bootstrap\.mjs /);
   const programs = Object.values(scripts).flatMap((command) => command.match(/\S+\.ts\b/) ?? []);
   expect(programs.length).toBeGreaterThan(3);
   for (const program of programs) expect(globSync(program), program).toEqual([program]);

@@ -26,7 +26,13 @@ const DEPTH = 100_000;
 
 const utf8 = new TextEncoder();
 const nest = (open: string, close: string) => `${open.repeat(DEPTH)}1${close.repeat(DEPTH)}`;
+const inSchema = (json: string) =>
+  `{"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f","parameters":${json}}}]}`;
 const inMessage = (json: string) => `{"messages":[{"role":"user","content":"hi","x":${json}}]}`;
+
+function inContent(...bytes: number[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([...utf8.encode('{"messages":[{"role":"user","content":"'), ...bytes, ...utf8.encode('"}]}')]);
+}
 
 describe('a body', () => {
   it.each<[string, string | Uint8Array<ArrayBuffer>]>([
@@ -45,17 +51,14 @@ describe('a body', () => {
     ['a number', '42'],
     ['a raw line break in a text', '{"messages":[{"role":"user","content":"a\nb"}]}'],
     ['a byte that is no UTF-8', utf8.encode(JSON.stringify(CHAT)).map((byte) => (byte === 0x48 ? 0xff : byte))],
-    ['a cut character', new Uint8Array([...utf8.encode('{"messages":[{"role":"user","content":"'), 0xf0, 0x9f, ...utf8.encode('"}]}')])],
-    [
-      'a surrogate encoded as if it were a character',
-      new Uint8Array([...utf8.encode('{"user":"'), 0xed, 0xa0, 0x80, ...utf8.encode('"}')]),
-    ],
+    ['a cut character', inContent(0xf0, 0x9f)],
+    ['a surrogate that stands as a character', inContent(0xed, 0xa0, 0x80)],
     ['UTF-16', new Uint8Array(Buffer.from(`\ufeff${JSON.stringify(CHAT)}`, 'utf16le'))],
     ['100,000 lists, closed', inMessage(nest('[', ']'))],
     ['100,000 lists, not closed', '['.repeat(DEPTH)],
     ['100,000 objects, closed', inMessage(nest('{"a":', '}'))],
     ['100,000 objects, not closed', '{"a":'.repeat(DEPTH)],
-    ['100,000 objects in the schema of a tool', `{"messages":[],"tools":[{"function":{"parameters":${nest('{"items":', '}')}}}]}`],
+    ['100,000 objects in the schema of a tool', inSchema(nest('{"items":', '}'))],
     ['a __proto__ on top', '{"__proto__":{"role":"admin"},"messages":[{"role":"user","content":"hi"}]}'],
     ['a __proto__ in a message', '{"messages":[{"role":"user","content":"hi","__proto__":{"tool_calls":[]}}]}'],
     ['a __proto__ with an escape in its name', '{"messages":[{"role":"user","content":"hi","__proto\\u005f_":{}}]}'],
@@ -73,7 +76,7 @@ describe('a body', () => {
     ['a number for content', { messages: [{ role: 'user', content: 7 }] }, 'messages[0].content'],
     ['a user message without content', { messages: [{ role: 'user' }] }, 'messages[0].content'],
     ['an empty list for content', { messages: [{ role: 'user', content: [] }] }, 'messages[0].content'],
-    ['an assistant message that says nothing', { messages: [MESSAGE, { role: 'assistant', content: '' }] }, 'messages[1]'],
+    ['an assistant message that says nothing', { messages: [MESSAGE, { role: 'assistant' }] }, 'messages[1]'],
     ['a call without its result', { messages: [MESSAGE, { role: 'assistant', tool_calls: [CALL] }] }, 'messages[1].tool_calls'],
     ['a result without its call', { messages: [MESSAGE, { role: 'tool', tool_call_id: 'x', content: '' }] }, 'messages[1].tool_call_id'],
     ['too many messages', { messages: Array.from({ length: 1_001 }, () => MESSAGE) }, 'messages'],

@@ -3,7 +3,7 @@ import { type ModelStack, startModelStack } from '../_stack.ts';
 import { connect, failureOf, SDKS } from './_client.ts';
 
 /** Headers of a stream go out after this, tokens or none: long enough to leave before them, short enough to wait for them. */
-const HOLD_STATUS_MS = 400;
+const HOLD_STATUS_MS = 1_000;
 /** What the product promises. */
 const NOTICED_WITHIN_MS = 1_000;
 

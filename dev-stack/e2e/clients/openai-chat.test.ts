@@ -58,6 +58,7 @@ describe.each(SDKS)('$name', (sdk) => {
     expect(response.headers.get(HEADERS.traceId)).toMatch(/^[0-9a-f]{32}$/);
     expect(requestId).toBe(response.headers.get(HEADERS.traceId));
     expect(attempts()).toBe(1);
+    expect((await client.chat.completions.create(hello))._request_id).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it('streams what the model says, as the model cuts it', async () => {

@@ -11,10 +11,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-/** What the product promises, and the time of one poll. */
-const FORGOTTEN_WITHIN_MS = 5_500;
+/** What the product promises: nobody who asks later than this after an unlinking is let in. */
+const FORGOTTEN_WITHIN_MS = 5_000;
 const POLL_MS = 100;
-const MAX_POLLS = 60;
+const MAX_POLLS = 100;
 
 const OTHER_TENANT = 'other-tenant';
 const hello = { model: 'rubot/conversational', messages: [{ role: 'user' as const, content: 'Hello!' }] };
@@ -186,12 +186,15 @@ describe('linking', () => {
 
     const { client } = connect(SDKS[0]!, stack, { speaker });
     let status: string | undefined = 'completed';
+    let lastLetIn = 0;
     for (let poll = 0; poll < MAX_POLLS && status === 'completed'; poll += 1) {
-      if (poll > 0) await delay(POLL_MS);
+      await delay(POLL_MS);
+      const askedAt = performance.now();
       status = reportOf(await client.chat.completions.create(hello))?.status;
+      if (status === 'completed') lastLetIn = askedAt - unlinkedAt;
     }
     expect(status).toBe('sender_unlinked');
-    expect(performance.now() - unlinkedAt).toBeLessThan(FORGOTTEN_WITHIN_MS);
+    expect(lastLetIn).toBeLessThanOrEqual(FORGOTTEN_WITHIN_MS);
   });
 });
 

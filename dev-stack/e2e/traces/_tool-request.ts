@@ -5,7 +5,7 @@ import OpenAI from 'openai';
 import { type ModelStack, type Speaker, toChatSourceHeaders } from '../_stack.ts';
 
 /** How often the model is asked for one answer that needs a planner and one call of a tool. */
-export const MODEL_CALLS = 3;
+const MODEL_CALLS = 3;
 
 /** What is said in one request, by whom it may be; each word that the log must never hold can be given from outside. */
 export interface ToolRequest {

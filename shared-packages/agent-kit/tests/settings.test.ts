@@ -11,7 +11,7 @@ import { createAgentApp } from '../src/app.ts';
 import { defineAgent } from '../src/define-agent.ts';
 import { buildDeps } from '../src/deps.ts';
 import { agentVariables, readAgentConfig } from '../src/env.ts';
-import { ask, startTestAgent, TEST_AGENT } from './_harness.ts';
+import { ask, errorOf, startTestAgent, TEST_AGENT } from './_harness.ts';
 
 const PLAIN = { definition: { tools: {}, middlewareTools: [] } };
 
@@ -115,11 +115,19 @@ describe('what the model is asked', () => {
     inside.listen(0, '127.0.0.1');
     await once(inside, 'listening');
     const url = `http://127.0.0.1:${(inside.address() as AddressInfo).port}/metadata`;
-    const messages = [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }];
-    await sentFor({ messages });
+    const show = (imageUrl: string) => ({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: imageUrl } }] }] });
     const demo = await startTestAgent({ ...PLAIN, environment: { MODEL_SPECIFIER: 'demo/scripted' } });
-    const response = await demo.complete({ messages });
-    expect(response.status).toBe(400);
+    const asked = agent.model.requests.length;
+    for (const anAgent of [agent, demo]) {
+      const { status, param } = await errorOf(await anAgent.complete(show(url)));
+      expect({ status, param }).toEqual({ status: 400, param: 'messages[0].content[0].image_url.url' });
+    }
+    expect(agent.model.requests).toHaveLength(asked);
+    // This model reads nothing from urls, and the SDK offers to do it in its place.
+    expect(await errorOf(await demo.complete(show('https://rubot-images.example.com/a.png')))).toMatchObject({
+      status: 400,
+      param: 'messages',
+    });
     expect(hits).toBe(0);
     await demo.stop();
     await closeServer(inside);

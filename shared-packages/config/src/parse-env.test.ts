@@ -37,6 +37,7 @@ describe('parseEnv', () => {
   it('lists every problem at once, and never a value', () => {
     const problems = problemsOf({ PORT: 'http', SIGNING_SECRET: 'short-and-visible', PEER_URL: 'http://user:pw@peer/path' });
     expect(problems).toHaveLength(3);
+    expect(problems[0]).toMatch(/^PORT is wrong: .*number/);
     expect(problems.join()).not.toMatch(/visible|pw@peer/);
   });
 

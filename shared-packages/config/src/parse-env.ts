@@ -26,9 +26,10 @@ export interface ParseEnvOptions<V extends Variables> {
 
 /** @throws EnvironmentError naming every problem */
 export function parseEnv<V extends Variables>({ service, variables, source, crossCheck }: ParseEnvOptions<V>): EnvOf<V> {
-  const result = z.object(variables as Record<string, z.ZodType>).safeParse(pick(source, Object.keys(variables)));
+  const given = pick(source, Object.keys(variables));
+  const result = z.object(variables as Record<string, z.ZodType>).safeParse(given);
   const reused = findReusedSecrets(variables, source);
-  if (!result.success) throw new EnvironmentError(service, [...result.error.issues.map(toProblem), ...reused]);
+  if (!result.success) throw new EnvironmentError(service, [...result.error.issues.map((issue) => toProblem(issue, given)), ...reused]);
   const env = result.data as EnvOf<V>;
   const problems = [...reused, ...(crossCheck?.(env) ?? [])];
   if (problems.length > 0) throw new EnvironmentError(service, problems);
@@ -40,10 +41,11 @@ function pick(source: Readonly<Record<string, unknown>>, names: readonly string[
   return Object.fromEntries(names.filter((name) => source[name] !== undefined && source[name] !== '').map((name) => [name, source[name]]));
 }
 
-function toProblem(issue: z.core.$ZodIssue): string {
+function toProblem(issue: z.core.$ZodIssue, given: Readonly<Record<string, unknown>>): string {
   const name = issue.path.map(String).join('.');
-  const missing = issue.code === 'invalid_type' && issue.input === undefined;
-  return `${name} ${missing ? 'is not set' : issue.message}`;
+  if (given[name] === undefined) return `${name} is not set`;
+  // Our own rules are sentences that follow a name; zod's begin anew.
+  return /^[A-Z]/.test(issue.message) ? `${name} is wrong: ${issue.message}` : `${name} ${issue.message}`;
 }
 
 /** Two names with one value would let the holder of the lesser key act with the greater one. */

@@ -77,6 +77,7 @@ async function readRefusal(peer: string, response: Response): Promise<RubotError
   if (error.code !== 'invalid_api_key') return error;
   // What was refused is a key of ours; a client whose own key is right must not be told that it is wrong.
   return new RubotError('misconfigured', `rubot is not set up right: ${peer} refuses another of its services. Tell the operator.`, {
+    saidByPeer: true,
     operatorDetail: `${peer} answered 401: a key or BEARER_SIGNING_SECRET differs between the two, or a data bearer has expired`,
     cause: error,
   });

@@ -16,6 +16,8 @@ export interface Model {
   readonly specifier: string;
   /** True for the built-in model, which must never pass for a real one. */
   readonly isDemo: boolean;
+  /** True for a model behind OpenAI's own API; not for one that a server of the operator's own answers for. */
+  readonly isOpenAi: boolean;
 }
 
 export interface CreateModelOptions {
@@ -32,7 +34,8 @@ const ANTHROPIC_END = /[\r\n]data: ?\{.*"type": ?"message_stop".*\}/;
 /** @throws RubotError `misconfigured` for a specifier that `findModelProblems` would have reported */
 export function createModel({ specifier, access, fetch }: CreateModelOptions): Model {
   const { provider, modelId } = parseModelSpecifier(specifier);
-  const named = { provider, specifier, isDemo: specifier === DEMO_MODEL };
+  const isOpenAi = provider === 'openai' && isOpenAiApi(access.openai.baseUrl);
+  const named = { provider, specifier, isDemo: specifier === DEMO_MODEL, isOpenAi };
   switch (provider) {
     case 'openai':
       return { ...named, languageModel: createOpenAiModel(modelId, access.openai, fetch) };
@@ -55,8 +58,12 @@ function createOpenAiModel(modelId: string, { apiKey, baseUrl = OPENAI_API }: Mo
     // The provider reads the image itself; our server never follows a url that a client gave.
     supportedUrls: () => ({ 'image/*': [/^https?:/] }),
     // OpenAI's reasoning models refuse the old name of this field, other servers know no other.
-    ...(baseUrl.startsWith(OPENAI_API) ? { transformRequestBody: renameMaxTokens } : {}),
+    ...(isOpenAiApi(baseUrl) ? { transformRequestBody: renameMaxTokens } : {}),
   }).languageModel(modelId);
+}
+
+function isOpenAiApi(baseUrl: string = OPENAI_API): boolean {
+  return new URL(baseUrl).origin === new URL(OPENAI_API).origin;
 }
 
 function renameMaxTokens({ max_tokens: maxTokens, ...body }: Record<string, unknown>): Record<string, unknown> {

@@ -91,7 +91,7 @@ export function toInterruption(operatorDetail: string, cause?: unknown): RubotEr
 
 function toRefusal(refusal: APICallError, status: number): RubotError {
   const body = readBody(refusal.responseBody);
-  const operatorDetail = shorten(`status ${status}: ${[body?.type, body?.code, body?.param, body?.message].filter(Boolean).join(', ')}`);
+  const operatorDetail = shorten(`status ${status}: ${[body?.type, body?.code, body?.param, mayQuoteKey(status) ? undefined : body?.message].filter(Boolean).join(', ')}`);
   if (isClientFault(status, body)) return toClientFault(body, operatorDetail);
   const { code, message } = FAILURE_OF_STATUS.get(status) ?? (status < 500 ? REFUSED : FAILED);
   const retryAfterMs = readRetryAfterMs(refusal.responseHeaders ?? {});
@@ -176,4 +176,9 @@ function describe(thrown: unknown): string {
 
 function shorten(text: string): string {
   return redactText(text).slice(0, MAX_DETAIL_CHARACTERS);
+}
+
+/** A provider that refuses a key often repeats it. */
+function mayQuoteKey(status: number | undefined): boolean {
+  return status === 401 || status === 403;
 }

@@ -1,3 +1,4 @@
+import { MAX_TOOL_RESULT_CHARACTERS } from '@rubot/contracts/data';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Holder, type MiddlewareHarness, startMiddleware, type ToolAnswer } from './_harness.ts';
 
@@ -82,6 +83,40 @@ describe('a table', () => {
     }
     expect(statuses).toEqual([...repeat(100, () => 200), 409]);
   });
+
+  it('is one of a hundred at most, also when many are created at once', async () => {
+    const collector = await middleware.newTenant();
+    for (let index = 0; index < 95; index += 1)
+      await middleware.call(collector, 'tables_create_from_csv', { name: `t${index}`, csv: 'a\n' });
+    const answers = await Promise.all(
+      repeat(25, (index) => middleware.call(collector, 'tables_create_from_csv', { name: `late${index}`, csv: 'a\n1\n' })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([...repeat(5, () => 200), ...repeat(20, () => 409)]);
+    for (const { error } of answers) if (error !== undefined) expect(error.message).toMatch(/100 tables.*the most there can be/);
+    expect((await middleware.call(collector, 'tables_list', {})).result.tables).toHaveLength(100);
+  });
+});
+
+describe('tables_list', () => {
+  it('can be read at once whatever there is: of too many columns, it says how many it leaves out', async () => {
+    const collector = await middleware.newTenant();
+    const column = (index: number) => `c${index}_`.padEnd(64, 'x');
+    const csvOf = (columnCount: number) => `${repeat(columnCount, column).join()}\n`;
+    const wide = repeat(40, (index) => `wide_${index}`.padEnd(64, 'x'));
+    for (const name of wide) await middleware.call(collector, 'tables_create_from_csv', { name, csv: csvOf(64) });
+    await middleware.call(collector, 'tables_create_from_csv', { name: 'narrow', csv: csvOf(2) });
+
+    const { result } = await middleware.call(collector, 'tables_list', {});
+    expect(JSON.stringify(result).length).toBeLessThanOrEqual(MAX_TOOL_RESULT_CHARACTERS);
+    const [narrow, ...others] = result.tables;
+    expect(narrow).toEqual({ name: 'narrow', row_count: 0, columns: repeat(2, column) });
+    expect(others.map((table: { name: string }) => table.name).sort()).toEqual([...wide].sort());
+    for (const { columns, more_columns } of others) {
+      expect(columns).toEqual(repeat(columns.length, column));
+      expect(columns.length).toBeGreaterThan(30);
+      expect(columns.length + more_columns).toBe(64);
+    }
+  });
 });
 
 describe('tables_insert', () => {
@@ -165,9 +200,18 @@ describe('tables_query', () => {
     await create('huge', `n\n${'9007199254740991\n'.repeat(2_000)}`);
     const { result } = await middleware.call(holder, 'tables_query', { table: 'huge', aggregates: [{ function: 'sum', column: 'n' }] });
     expect(result.rows[0].sum_n).toBeCloseTo(1.8e19, -17);
-    await create('beyond', 'n\n1e308\n1e308\n');
-    const beyond = await middleware.call(holder, 'tables_query', { table: 'beyond', aggregates: [{ function: 'sum', column: 'n' }] });
-    expect(beyond.status).toBe(200);
-    expect(beyond.result.rows).toEqual([{ sum_n: null }]);
+  });
+
+  it.each([
+    ['sum', 'above', '1e308\n1e308'],
+    ['sum', 'below', '-1e308\n-1e308'],
+    ['sum', 'both_ways', '1e308\n1e308\n-1e308\n-1e308\n-1e308\n-1e308'],
+    ['avg', 'on_average', '1e308\n1e308'],
+  ])('refuses a %s that no number holds, and does not take it for an empty one: %s', async (aggregate, table, cells) => {
+    await create(table, `n,label\n${cells.replaceAll('\n', ',a\n')},a\n,b\n`);
+    const input = { table, group_by: ['label'], aggregates: [{ function: aggregate, column: 'n', as: 'total' }] };
+    expectRefusal(await middleware.call(holder, 'tables_query', input), /total is larger than a number can be.*where/);
+    const where = [{ column: 'label', operator: 'eq', value: 'b' }];
+    expect((await middleware.call(holder, 'tables_query', { ...input, where })).result.rows).toEqual([{ label: 'b', total: null }]);
   });
 });

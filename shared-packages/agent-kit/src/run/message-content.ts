@@ -2,6 +2,7 @@ import type { ChatMessage } from '@rubot/contracts/chat-request';
 import { RubotError } from '@rubot/errors';
 import type { AssistantContent, UserContent } from 'ai';
 import { z } from 'zod';
+import { type ImageHosts, toImageUrl } from './image-url.ts';
 
 type Content = NonNullable<ChatMessage['content']>;
 type ContentPart = Exclude<Content, string>[number];
@@ -28,18 +29,20 @@ function readPartText(part: ContentPart): string {
 }
 
 /** @throws RubotError `invalid_request` for a part that no model could be given */
-export function toUserContent(content: Content, param: string): UserContent {
+export function toUserContent(content: Content, param: string, imageHosts: ImageHosts): UserContent {
   if (typeof content === 'string') return content;
-  return content.map((part, index) => toUserPart(part, `${param}[${index}]`));
+  return content.map((part, index) => toUserPart(part, `${param}[${index}]`, imageHosts));
 }
 
-function toUserPart(part: ContentPart, param: string): UserPart {
+function toUserPart(part: ContentPart, param: string, imageHosts: ImageHosts): UserPart {
   const text = TextPart.safeParse(part).data;
   if (text !== undefined) return { type: 'text', text: text.text ?? text.refusal ?? '' };
   const image = ImagePart.safeParse(part).data?.image_url;
-  // What else the client says of the image, such as its detail, goes to providers that speak OpenAI's language.
-  if (image !== undefined)
-    return { type: 'file', mediaType: 'image', data: new URL(image.url), providerOptions: { openaiCompatible: toImageOptions(image) } };
+  if (image !== undefined) {
+    const data = toImageUrl(image.url, imageHosts, `${param}.image_url.url`);
+    // What else the client says of the image, such as its detail, goes to providers that speak OpenAI's language.
+    return { type: 'file', mediaType: 'image', data, providerOptions: { openaiCompatible: toImageOptions(image) } };
+  }
   const audio = AudioPart.safeParse(part).data?.input_audio;
   if (audio !== undefined) return { type: 'file', mediaType: audio.format === 'mp3' ? 'audio/mpeg' : 'audio/wav', data: audio.data };
   const file = FilePart.safeParse(part).data?.file;

@@ -1,6 +1,7 @@
 import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
 import { RubotError } from '@rubot/errors';
 import type { ModelMessage } from 'ai';
+import type { ImageHosts } from './image-url.ts';
 import { readText, toAssistantContent, toUserContent } from './message-content.ts';
 
 type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
@@ -8,6 +9,7 @@ type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
 export interface ToModelMessagesOptions {
   /** For providers that take system messages at the front alone. */
   readonly systemFirst: boolean;
+  readonly imageHosts: ImageHosts;
 }
 
 /**
@@ -16,26 +18,26 @@ export interface ToModelMessagesOptions {
  *
  * @throws RubotError `invalid_request` where calls and results do not pair, or a part is of a kind that no model takes
  */
-export function toModelMessages(messages: ChatRequest['messages'], { systemFirst }: ToModelMessagesOptions): ModelMessage[] {
+export function toModelMessages(messages: ChatRequest['messages'], { systemFirst, imageHosts }: ToModelMessagesOptions): ModelMessage[] {
   assertAnswered(messages);
   const toolNames = new Map<string, string>();
   const converted: ModelMessage[] = [];
   messages.forEach((message, index) => {
     if (message.role === 'assistant') for (const call of message.tool_calls ?? []) toolNames.set(call.id, call.function.name);
     if (message.role === 'tool') appendToolResult(converted, message, toolNames.get(message.tool_call_id) ?? '');
-    else converted.push(toModelMessage(message, index));
+    else converted.push(toModelMessage(message, index, imageHosts));
   });
   if (!systemFirst) return converted;
   return [...converted.filter((message) => message.role === 'system'), ...converted.filter((message) => message.role !== 'system')];
 }
 
-function toModelMessage(message: Exclude<ChatMessage, ToolMessage>, index: number): ModelMessage {
+function toModelMessage(message: Exclude<ChatMessage, ToolMessage>, index: number, imageHosts: ImageHosts): ModelMessage {
   switch (message.role) {
     case 'system':
     case 'developer':
       return { role: 'system', content: readText(message.content) };
     case 'user':
-      return { role: 'user', content: toUserContent(message.content, `messages[${index}].content`) };
+      return { role: 'user', content: toUserContent(message.content, `messages[${index}].content`, imageHosts) };
     case 'assistant':
       return { role: 'assistant', content: toAssistantContent(message) };
   }

@@ -52,7 +52,10 @@ function startModel(run: AgentRun, { tools, toolChoice }: OfferedTools, stepsLef
   return streamText({
     model: prepareModel(observeModel(deps.model, run.span), request),
     instructions: agent.instructions,
-    messages: toModelMessages(request.messages, { systemFirst: deps.model.provider === 'anthropic' }),
+    messages: toModelMessages(request.messages, {
+      systemFirst: deps.model.provider === 'anthropic',
+      imageHosts: deps.model.isOpenAi ? 'any' : 'public',
+    }),
     allowSystemInMessages: true,
     tools,
     toolChoice,

@@ -1,3 +1,4 @@
+import { MAX_TOOL_RESULT_CHARACTERS } from '@rubot/contracts/data';
 import type { ErrorCode } from '@rubot/contracts/error';
 import { RubotError } from '@rubot/errors';
 import { toReason } from '@rubot/http/deadline';
@@ -11,8 +12,6 @@ export interface ToolUse {
 
 /** Failures that a model can mend by calling again in another way. Every other one ends the run. */
 const FOR_THE_MODEL: ReadonlySet<ErrorCode> = new Set(['invalid_request', 'not_found', 'conflict', 'payload_too_large']);
-/** About a fifth of what today's models read at once. */
-const MAX_RESULT_CHARACTERS = 100_000;
 
 /**
  * One tool call: its span, its place in the record, and what its failure means. What the model can act on is thrown to
@@ -40,9 +39,9 @@ export async function runTool(run: AgentRun, { name, toolCallId }: ToolUse, work
 
 function assertReadable(result: unknown): void {
   const length = JSON.stringify(result)?.length ?? 0;
-  if (length <= MAX_RESULT_CHARACTERS) return;
+  if (length <= MAX_TOOL_RESULT_CHARACTERS) return;
   throw new RubotError(
     'payload_too_large',
-    `The result has ${length} characters, more than the ${MAX_RESULT_CHARACTERS} that can be read. Ask for fewer rows or columns.`,
+    `The result has ${length} characters, more than the ${MAX_TOOL_RESULT_CHARACTERS} that can be read. Ask for fewer rows or columns.`,
   );
 }

@@ -26,6 +26,7 @@ export function readTotal(question: Question, table: CatalogueTable): Total | un
     // "How many stock" asks for no number of rows.
     if (counted?.column.type === 'number') return undefined;
     question.read(count);
+    question.take(/\bin total\b/);
     if (counted === undefined) return { function: 'count' };
     question.read(counted);
     return { function: 'count_distinct', column: counted.column.name };

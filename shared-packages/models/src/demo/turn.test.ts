@@ -105,7 +105,7 @@ describe('the demo model over tables', () => {
     ['products that cost more than $9.50', { where: [{ column: 'unit_price', operator: '>', value: 9.5 }] }],
     ['show orders after 2026-01-31', { table: 'orders', where: [{ column: 'ordered_on', operator: '>', value: '2026-01-31' }] }],
     ['orders where status = "open"', { table: 'orders', where: [{ column: 'status', operator: '=', value: 'open' }] }],
-    ['how many orders are there?', { table: 'orders', aggregates: [{ function: 'count' }] }],
+    ['how many orders are there in total?', { table: 'orders', aggregates: [{ function: 'count' }] }],
     [
       'how many products are below their reorder level',
       { aggregates: [{ function: 'count' }], where: [{ column: 'stock', operator: '<', other_column: 'reorder_level' }] },
@@ -166,6 +166,14 @@ describe('the demo model over tables', () => {
     const values = [{ category: 'Tea', name: 'Harbour Tea Trading', sku: 'T-1' }];
     expect(ask('products from Harbour Tea Trading', values).query).toMatchObject({
       where: [{ column: 'name', operator: '=', value: 'Harbour Tea Trading' }],
+    });
+  });
+
+  it('leaves a question alone that names what it is about', () => {
+    expect(ask('and how many orders?', [], [user('how many products are below their reorder level?')]).query).toEqual({
+      table: 'orders',
+      aggregates: [{ function: 'count' }],
+      limit: 50,
     });
   });
 

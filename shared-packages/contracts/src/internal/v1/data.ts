@@ -31,5 +31,8 @@ export type ToolList = z.infer<typeof ToolList>;
 export const CallToolRequest = z.object({ arguments: z.record(z.string(), z.unknown()) });
 export type CallToolRequest = z.infer<typeof CallToolRequest>;
 
+/** The longest result, as JSON, that an agent shows its model: about a fifth of what today's models read at once. */
+export const MAX_TOOL_RESULT_CHARACTERS = 100_000;
+
 export const CallToolResponse = z.looseObject({ result: z.unknown() });
 export type CallToolResponse = z.infer<typeof CallToolResponse>;

@@ -11,5 +11,3 @@ export const MAX_NAME_CHARACTERS = 64;
 
 export const MAX_QUERY_ROWS = 200;
 export const DEFAULT_QUERY_ROWS = 50;
-/** Of the result as JSON: about what a model can read beside a conversation. */
-export const MAX_RESULT_CHARACTERS = 100_000;

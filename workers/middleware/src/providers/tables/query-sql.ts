@@ -34,12 +34,20 @@ export function cellOf({ position }: Column): SQL {
   return sql`(${tableRows.cells} ->> ${sql.raw(String(position))})`;
 }
 
+/** What stands in place of a number that is too large; no cell of a number column holds text. */
+export const OVERFLOW = 'overflow';
+
+/** D1 tells an infinity as NULL, and SQLite the difference of two, which is also what the sum of empty cells is. */
+function tellingOverflow(cell: SQL, aggregate: SQL): SQL {
+  return sql`case when count(${cell}) > 0 then coalesce(nullif(nullif(${aggregate}, 9e999), -9e999), ${sql.raw(`'${OVERFLOW}'`)}) end`;
+}
+
 const AGGREGATES: Readonly<Record<AggregateFunction, (cell: SQL) => SQL>> = {
   count: (cell) => sql`count(${cell})`,
   count_distinct: (cell) => sql`count(distinct ${cell})`,
   // As a float: the sum of integers stops with an error when it overflows.
-  sum: (cell) => sql`sum(${cell} * 1.0)`,
-  avg: (cell) => sql`avg(${cell})`,
+  sum: (cell) => tellingOverflow(cell, sql`sum(${cell} * 1.0)`),
+  avg: (cell) => tellingOverflow(cell, sql`avg(${cell})`),
   min: (cell) => sql`min(${cell})`,
   max: (cell) => sql`max(${cell})`,
 };

@@ -1,12 +1,13 @@
+import { RubotError } from '@rubot/errors';
 import { and, asc, eq, sql } from 'drizzle-orm';
 import type { Database, Statement } from '../../store/database.ts';
 import { tableColumns, tableRows, tables } from '../../store/schema.ts';
 import type { TenantData } from '../../store/tenant-data.ts';
-import { fromStored } from './cells.ts';
+import { type Cell, fromStored } from './cells.ts';
 import type { Column, TableDefinition } from './definition.ts';
-import { MAX_ROWS_PER_TABLE } from './limits.ts';
-import type { QueryPlan, ResultRow } from './query-plan.ts';
-import { cellOf, toExpression, toOrder, toWhere } from './query-sql.ts';
+import { MAX_ROWS_PER_TABLE, MAX_TABLES } from './limits.ts';
+import type { Field, QueryPlan, ResultRow } from './query-plan.ts';
+import { cellOf, OVERFLOW, toExpression, toOrder, toWhere } from './query-sql.ts';
 import type { StoredRow } from './rows.ts';
 
 /** Every statement here binds the tenant of the bearer; none takes it from anywhere else. */
@@ -62,14 +63,26 @@ export async function runQuery(data: TenantData, table: TableDefinition, plan: Q
       .limit(plan.limit + 1)
       .offset(plan.offset),
   ]);
-  return rows.map((row) => Object.fromEntries(fields.map(({ key, name, type }) => [name, fromStored(row[key], type)])));
+  return rows.map((row) => Object.fromEntries(fields.map((field) => [field.name, readField(row[field.key], field)])));
 }
 
-/** Fails on the table's key when the tenant has a table of that name. */
+/** @throws RubotError `invalid_request` for a sum that no number holds */
+function readField(value: unknown, { name, type }: Field): Cell {
+  if (type !== 'number' || value !== OVERFLOW) return fromStored(value, type);
+  throw new RubotError(
+    'invalid_request',
+    `${name} is larger than a number can be. Take fewer rows with where, or leave this aggregate out.`,
+    { param: 'aggregates' },
+  );
+}
+
+/** Fails when the tenant has a table of that name, or as many tables as it may, however many are created at once. */
 export function createTable(database: Database, tenantId: string, name: string, columns: readonly Column[]): readonly Statement[] {
   const createdAt = new Date().toISOString();
+  const tableCount = database.$count(tables, eq(tables.tenantId, tenantId));
   return [
-    database.insert(tables).values({ tenantId, name, rowCount: 0, createdAt }),
+    // Over the limit the count of rows becomes NULL, which the column refuses, and with it the whole batch.
+    database.insert(tables).values({ tenantId, name, rowCount: sql`case when ${tableCount} < ${MAX_TABLES} then 0 end`, createdAt }),
     database
       .insert(tableColumns)
       .select(

@@ -25,12 +25,7 @@ export const tablesCreateFromCsv = defineWriteTool({
     }
     const existing = await listTables(data);
     if (existing.some((table) => table.name === name)) throw new RubotError('conflict', taken(name), { param: 'name' });
-    if (existing.length >= MAX_TABLES) {
-      throw new RubotError(
-        'conflict',
-        `There are ${existing.length} tables already, the most there can be. Add rows to one of them instead.`,
-      );
-    }
+    if (existing.length >= MAX_TABLES) throw new RubotError('conflict', tooMany());
     const { columns, rows } = readCsv(input.csv);
     return {
       result: { table: name, columns: columns.map((column) => ({ name: column.name, type: column.type })), row_count: rows.length },
@@ -38,11 +33,20 @@ export const tablesCreateFromCsv = defineWriteTool({
         ...createTable(database, data.tenantId, name, columns),
         ...insertRows(database, data.tenantId, name, rows),
       ],
-      conflictMessage: taken(name),
+      conflictMessage: outrun(name),
     };
   },
 });
 
 function taken(name: string): string {
   return `There is a table ${name} already. Choose another name, or add rows to it with tables_insert.`;
+}
+
+/** Another creation was quicker, and which of the two it leaves impossible the database does not tell. */
+function outrun(name: string): string {
+  return `Tables were created at the same time: there is a table ${name} already, or there are ${MAX_TABLES} tables, the most there can be. See tables_list, then choose another name or add rows to a table.`;
+}
+
+function tooMany(): string {
+  return `There are ${MAX_TABLES} tables already, the most there can be. Add rows to one of them instead.`;
 }

@@ -1,7 +1,7 @@
+import { MAX_TOOL_RESULT_CHARACTERS } from '@rubot/contracts/data';
 import { RubotError } from '@rubot/errors';
 import { defineReadTool } from '../../provider.ts';
 import { requireTable } from '../find-table.ts';
-import { MAX_RESULT_CHARACTERS } from '../limits.ts';
 import { QueryInput } from '../query-input.ts';
 import { planQuery } from '../query-plan.ts';
 import { runQuery } from '../store.ts';
@@ -31,9 +31,9 @@ export const tablesQuery = defineReadTool({
 /** @throws RubotError `invalid_request` for more than a model can read at once */
 function assertReadable(rows: readonly unknown[]): void {
   const { length } = JSON.stringify(rows);
-  if (length <= MAX_RESULT_CHARACTERS) return;
+  if (length <= MAX_TOOL_RESULT_CHARACTERS) return;
   throw new RubotError(
     'invalid_request',
-    `The result has ${length} characters, more than the ${MAX_RESULT_CHARACTERS} that can be read at once. Name fewer columns, set a smaller limit, or use aggregates.`,
+    `The result has ${length} characters, more than the ${MAX_TOOL_RESULT_CHARACTERS} that can be read at once. Name fewer columns, set a smaller limit, or use aggregates.`,
   );
 }
