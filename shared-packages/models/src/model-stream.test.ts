@@ -258,6 +258,16 @@ describe('a failure of the provider', () => {
     expect(error?.operatorDetail).not.toMatch(/sk-live/);
   });
 
+  it('that refuses a key, and repeats it, repeats it to nobody', async () => {
+    upstream.script({
+      status: 401,
+      body: JSON.stringify({ error: { message: 'Wrong key: my-local-key-9876543210', type: 'auth', code: 'bad_key' } }),
+    });
+    const { error } = await hear(openAi());
+    expect(error?.operatorDetail).toContain('bad_key');
+    expect(error?.operatorDetail).not.toContain('my-local-key');
+  });
+
   it('keeps the wait that the provider asks for', async () => {
     upstream.script({ status: 429, body: refusal({}), headers: { 'retry-after': '7' } });
     expect((await hear(openAi())).error).toMatchObject({ code: 'rate_limited', retryAfterMs: 7_000 });
