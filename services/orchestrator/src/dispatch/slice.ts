@@ -100,7 +100,8 @@ async function* relayAgent(
     // The agent had begun: its model was asked, and its tools may have done something.
     throw toFinalError(failure);
   } finally {
-    answer.end(failure);
+    // What ended the run, its database or its client, says nothing of the agent.
+    answer.end(failure !== undefined && run.deadline.signal.aborted ? abandoned() : failure);
   }
 }
 
