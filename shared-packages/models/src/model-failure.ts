@@ -91,7 +91,9 @@ export function toInterruption(operatorDetail: string, cause?: unknown): RubotEr
 
 function toRefusal(refusal: APICallError, status: number): RubotError {
   const body = readBody(refusal.responseBody);
-  const operatorDetail = shorten(`status ${status}: ${[body?.type, body?.code, body?.param, mayQuoteKey(status) ? undefined : body?.message].filter(Boolean).join(', ')}`);
+  const operatorDetail = shorten(
+    `status ${status}: ${[body?.type, body?.code, body?.param, mayQuoteKey(status) ? undefined : body?.message].filter(Boolean).join(', ')}`,
+  );
   if (isClientFault(status, body)) return toClientFault(body, operatorDetail);
   const { code, message } = FAILURE_OF_STATUS.get(status) ?? (status < 500 ? REFUSED : FAILED);
   const retryAfterMs = readRetryAfterMs(refusal.responseHeaders ?? {});
