@@ -90,6 +90,7 @@ module.exports = {
       from: {
         pathNot: [
           '^workers/[^/]+/src/store/',
+          '^services/[^/]+/src/[^/]+/postgres/',
           '^workers/[^/]+/src/providers/[^/]+/[^/]*(store|sql)[^/]*\\.ts$',
           '/drizzle\\.config\\.ts$',
           TESTS,

@@ -50,6 +50,7 @@ async function boot(folder: LocalFolder, port: number, modelVariables: Readonly<
   const stack = await startStack({
     gatewayPort: port,
     persistDirectory: folder.dataDirectory,
+    postgresDirectory: folder.postgresDirectory,
     keys: folder.keys,
     logFile: folder.logFile,
     modelVariables,

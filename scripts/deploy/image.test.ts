@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type RunningPostgres, startPostgres } from '@rubot/testkit/postgres/start-postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandOf, readDockerfile } from './dockerfile.ts';
 import { rehearseImage } from './rehearse-image.ts';
@@ -59,6 +60,12 @@ describe.each(SERVICES)('%s, built by the steps of its Dockerfile, away from the
   }
 });
 
+let postgres: RunningPostgres;
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres.dispose());
+
 const OUTPUT = new WeakMap<ChildProcess, string[]>();
 
 function outputOf(child: ChildProcess): string {
@@ -70,6 +77,7 @@ async function environmentOfAnyService(): Promise<Record<string, string>> {
   const secrets = ['GATEWAY_API_KEY', 'ORCHESTRATOR_API_KEY'].map((name) => [name, randomBytes(32).toString('base64')] as const);
   return {
     ...Object.fromEntries(secrets),
+    DATABASE_URL: postgres.url,
     AGENT_REGISTRY_JSON: '{"tables":"http://127.0.0.1:9"}',
     MIDDLEWARE_URL: 'http://127.0.0.1:9',
     HOST: '127.0.0.1',

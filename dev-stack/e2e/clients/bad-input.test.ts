@@ -199,7 +199,7 @@ describe('a path', () => {
 });
 
 describe('a header of ours, sent by a client', () => {
-  const own: ReadonlySet<string> = new Set([HEADERS.sessionId, HEADERS.senderId]);
+  const own: ReadonlySet<string> = new Set([HEADERS.sessionId, HEADERS.senderId, HEADERS.onDisconnect]);
   const forged = Object.values(HEADERS).filter((name) => !own.has(name));
 
   it.each(forged)('%s changes nothing and comes back in nothing', async (name) => {
@@ -210,6 +210,11 @@ describe('a header of ours, sent by a client', () => {
       expect([...response.headers.values()]).not.toContain(value);
       expect(JSON.stringify((await asked).headers)).not.toContain('forged-by-client');
     }
+  });
+
+  it('for what leaving does, is refused when it is none of the choices', async () => {
+    const response = await postCompletion(stack, CHAT, { headers: { [HEADERS.onDisconnect]: 'forged-by-client' } });
+    await expectRefusal(response, { status: 400, code: 'invalid_request', param: HEADERS.onDisconnect });
   });
 
   it.each(['0'.repeat(32), 'A'.repeat(32), 'a'.repeat(33), 'g'.repeat(32), '<script>'])('a trace id of %s is replaced', async (value) => {

@@ -124,6 +124,7 @@ describe('one completion that needs a plan, an agent and a tool', () => {
         'rubot-agent-tables',
         'rubot-agent-template',
         'workers-host',
+        'postgres-host',
       ]),
     );
   });

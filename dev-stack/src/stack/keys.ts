@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 
-/** The secrets that services share; the names are those of their variables. */
-const KEY_NAMES = ['GATEWAY_API_KEY', 'ADMIN_API_KEY', 'ORCHESTRATOR_API_KEY', 'MIDDLEWARE_API_KEY', 'BEARER_SIGNING_SECRET'] as const;
+/** The secrets that services share; the names are those of their variables. The last opens the stack's own database. */
+const KEY_NAMES = [
+  'GATEWAY_API_KEY',
+  'ADMIN_API_KEY',
+  'ORCHESTRATOR_API_KEY',
+  'MIDDLEWARE_API_KEY',
+  'BEARER_SIGNING_SECRET',
+  'POSTGRES_PASSWORD',
+] as const;
 
 export type StackKeys = Readonly<Record<(typeof KEY_NAMES)[number], string>>;
 

@@ -7,6 +7,8 @@ export interface StackOptions {
   readonly gatewayPort?: number;
   /** Folder in which D1 keeps its data; in memory by default. */
   readonly persistDirectory?: string;
+  /** Folder of the database of runs; a temporary one by default. */
+  readonly postgresDirectory?: string;
   /** File to which every log line is appended. */
   readonly logFile?: string;
   /** New ones by default. */

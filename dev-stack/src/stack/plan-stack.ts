@@ -1,3 +1,5 @@
+import { toPostgresUrl } from '@rubot/testkit/postgres/start-postgres';
+import { HOSTED_POSTGRES_VARIABLE, type HostedPostgres } from '../processes/hosted-postgres.ts';
 import { HOSTED_WORKERS_VARIABLE, type HostedWorkers } from '../processes/hosted-workers.ts';
 import { REPOSITORY } from '../repository.ts';
 import { findAgentIds } from './agents.ts';
@@ -8,6 +10,7 @@ import type { StackUrls } from './urls.ts';
 
 export const WORKERS = 'workers';
 export const ORCHESTRATOR = 'orchestrator';
+export const POSTGRES = 'postgres';
 
 /** One process of the stack, named as its folder is. */
 export interface PlannedService {
@@ -39,9 +42,9 @@ const LINK_URL = 'https://app.example.com/link';
 const MACHINE_VARIABLES = /^(?:PATH|HOME|TMPDIR|TZ|LANG|LC_ALL|NODE_EXTRA_CA_CERTS|(?:https?|no)_proxy)$/i;
 
 /** Decides every port, key and variable before anything runs, as services name each other. */
-export async function planStack(options: StackOptions): Promise<StackPlan> {
+export async function planStack(options: StackOptions, postgresDirectory: string): Promise<StackPlan> {
   const agentIds = options.orchestratorUrl === undefined ? (options.agents ?? findAgentIds()) : [];
-  const ports = await findPorts(['gateway', 'middleware', ORCHESTRATOR, ...agentIds.map(toFolder)]);
+  const ports = await findPorts(['gateway', 'middleware', POSTGRES, ORCHESTRATOR, ...agentIds.map(toFolder)]);
   if (options.gatewayPort !== undefined) await assertFree(options.gatewayPort);
   const urls: StackUrls = {
     gateway: toOrigin(options.gatewayPort ?? portOf(ports, 'gateway')),
@@ -53,7 +56,7 @@ export async function planStack(options: StackOptions): Promise<StackPlan> {
   const wiring: Wiring = { options, keys, urls, peers: options.reroute?.(urls) ?? urls };
   const services = [
     planWorkers(wiring),
-    ...(options.orchestratorUrl === undefined ? [planOrchestrator(wiring)] : []),
+    ...(options.orchestratorUrl === undefined ? planRuns(wiring, portOf(ports, POSTGRES), postgresDirectory) : []),
     ...agentIds.map((id) => planAgent(wiring, id)),
   ];
   return { keys, urls, agentIds, services: new Map(services.map((service) => [service.name, service])) };
@@ -94,12 +97,31 @@ function toHosted(options: StackOptions, folder: string, url: string, variables:
   };
 }
 
-function planOrchestrator({ options, keys, urls, peers }: Wiring): PlannedService {
+/** The orchestrator, and the database in which its runs outlive it. */
+function planRuns(wiring: Wiring, postgresPort: number, postgresDirectory: string): readonly PlannedService[] {
+  const { POSTGRES_PASSWORD: password } = wiring.keys;
+  const hosted: HostedPostgres = {
+    port: postgresPort,
+    password,
+    directory: postgresDirectory,
+  };
+  return [
+    {
+      name: POSTGRES,
+      entry: new URL('../processes/postgres-host.ts', import.meta.url),
+      environment: { ...machineVariables(), [HOSTED_POSTGRES_VARIABLE]: JSON.stringify(hosted) },
+    },
+    planOrchestrator(wiring, toPostgresUrl(postgresPort, password)),
+  ];
+}
+
+function planOrchestrator({ options, keys, urls, peers }: Wiring, databaseUrl: string): PlannedService {
   const { GATEWAY_API_KEY, ORCHESTRATOR_API_KEY } = keys;
   const registry = { ...peers.agents, ...options.extraAgents };
   return planService(options, ORCHESTRATOR, urls.orchestrator, {
     GATEWAY_API_KEY,
     ORCHESTRATOR_API_KEY,
+    DATABASE_URL: databaseUrl,
     AGENT_REGISTRY_JSON: JSON.stringify(registry),
   });
 }

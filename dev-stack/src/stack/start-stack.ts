@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createLogWriter, type LogWriter } from '@rubot/traces/node/log-writer';
 import type { ProcessEnd } from '../processes/start-process.ts';
 import { DEMO, type Demo } from '../seed/demo.ts';
@@ -5,7 +8,7 @@ import { seedDemo } from '../seed/seed-demo.ts';
 import type { StackKeys } from './keys.ts';
 import { createLogHub, type LogHub } from './log-hub.ts';
 import type { StackOptions } from './options.ts';
-import { ORCHESTRATOR, planStack, type StackPlan, toFolder, WORKERS } from './plan-stack.ts';
+import { ORCHESTRATOR, POSTGRES, planStack, type StackPlan, toFolder, WORKERS } from './plan-stack.ts';
 import { StackError } from './stack-error.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 import type { StackUrls } from './urls.ts';
@@ -28,7 +31,9 @@ export interface Stack extends Pick<LogHub, 'linesOf' | 'waitForLine' | 'waitFor
  * @throws StackError in words that say what to do
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const plan = await planStack(options);
+  // Not the host's own temporary one: what is in it outlives a restart of the host.
+  const temporary = options.postgresDirectory === undefined ? mkdtempSync(join(tmpdir(), 'rubot-stack-')) : undefined;
+  const plan = await planStack(options, options.postgresDirectory ?? temporary ?? '');
   const log = createLogHub();
   const store = openStore(options);
   const supervisor = createSupervisor({
@@ -49,8 +54,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 
   async function stop(): Promise<void> {
-    await supervisor.stopAll();
+    await supervisor.stopAll(POSTGRES);
     await store?.close();
+    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
   }
 
   try {
@@ -81,9 +87,9 @@ function toControls(supervisor: Supervisor, startService: Stack['startService'])
   };
 }
 
-/** The orchestrator last, as it asks its agents who they are when it starts. */
+/** The orchestrator last, as it asks its agents who they are when it starts, and its database for the schema. */
 async function startAll(plan: StackPlan, startService: Stack['startService']): Promise<void> {
-  const first = [WORKERS, ...plan.agentIds.map(toFolder)];
+  const first = [WORKERS, ...(plan.services.has(POSTGRES) ? [POSTGRES] : []), ...plan.agentIds.map(toFolder)];
   const outcomes = await Promise.allSettled(first.map(startService));
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) throw failure.reason;

@@ -15,7 +15,8 @@ export interface Supervisor {
   /** As a host would: SIGTERM, and SIGKILL when that is not heard. */
   stop(name: string): Promise<ProcessEnd>;
   kill(name: string, signal?: NodeJS.Signals): Promise<void>;
-  stopAll(): Promise<void>;
+  /** The last one when the others have stopped, as they may need it to. */
+  stopAll(last?: string): Promise<void>;
 }
 
 export function createSupervisor({ services, onLine, onNoise, onCrash }: SupervisorOptions): Supervisor {
@@ -50,8 +51,9 @@ export function createSupervisor({ services, onLine, onNoise, onCrash }: Supervi
     async kill(name, signal = 'SIGKILL') {
       await take(name).kill(signal);
     },
-    async stopAll() {
-      await Promise.all([...running.keys()].map((name) => take(name).stop()));
+    async stopAll(last) {
+      await Promise.all([...running.keys()].filter((name) => name !== last).map((name) => take(name).stop()));
+      if (last !== undefined && running.has(last)) await take(last).stop();
     },
   };
 }

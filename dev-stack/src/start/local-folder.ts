@@ -12,6 +12,7 @@ export interface LocalFolder {
   readonly keys: StackKeys;
   readonly devFile: string;
   readonly dataDirectory: string;
+  readonly postgresDirectory: string;
   readonly logFile: string;
   writeDevFile(stack: Stack): void;
   /** Keeps what services print beside their log lines. */
@@ -35,6 +36,7 @@ export async function openLocalFolder(): Promise<LocalFolder> {
     keys: completeKeys(known?.keys ?? {}),
     devFile,
     dataDirectory: toPath('.rubot/d1'),
+    postgresDirectory: toPath('.rubot/postgres'),
     logFile,
     writeDevFile: (stack) => replaceFile(devFile, `${JSON.stringify(toDevFile(stack, logFile), null, 2)}\n`),
     writeNoise: (line) => appendIfPossible(noiseFile, `${line}\n`),

@@ -5,6 +5,8 @@ import type { OrchestratorDeps } from './deps.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { listModelsHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
+import { listRunEventsHandler } from './routes/run-events.ts';
+import { cancelRunHandler, listRunsHandler, retrieveRunHandler } from './routes/runs.ts';
 
 export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   const app = createBaseApp<BaseEnv>({ logger: deps.logger });
@@ -16,6 +18,10 @@ export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   app.use('/v1/*', requireHopKey(deps.config.secrets.gatewayApiKey, 'GATEWAY_API_KEY'));
   app.post('/v1/chat/completions', createChatCompletionHandler(deps));
   app.get('/v1/models', listModelsHandler(deps));
+  app.get('/v1/runs', listRunsHandler(deps));
+  app.get('/v1/runs/:runId', retrieveRunHandler(deps));
+  app.get('/v1/runs/:runId/events', listRunEventsHandler(deps));
+  app.post('/v1/runs/:runId/cancel', cancelRunHandler(deps));
 
   return app;
 }

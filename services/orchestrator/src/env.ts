@@ -13,7 +13,7 @@ import {
 import { z } from 'zod';
 import { type AgentRegistry, AgentRegistryJson } from './agents/registry.ts';
 
-const SERVICE = 'rubot-orchestrator';
+export const SERVICE = 'rubot-orchestrator';
 
 function milliseconds(minimum: number, fallback: number, description: string): z.ZodDefault<z.ZodCoercedNumber> {
   return variable(z.coerce.number().int().min(minimum).max(3_600_000).default(fallback), { description });
@@ -30,6 +30,18 @@ export const orchestratorVariables = {
   ORCHESTRATOR_API_KEY: sharedVariables.ORCHESTRATOR_API_KEY,
   MAX_BODY_BYTES: sharedVariables.MAX_BODY_BYTES,
   REQUEST_TIMEOUT_MS: sharedVariables.REQUEST_TIMEOUT_MS,
+  DATABASE_URL: variable(z.url({ protocol: /^postgres(?:ql)?$/, error: 'must be postgres://user:password@host:port/database' }), {
+    description: 'The PostgreSQL in which runs live; PgBouncer in transaction mode may stand in front of it.',
+    example: 'postgres://rubot:secret@postgres:5432/rubot',
+    secret: true,
+  }),
+  DATABASE_POOL_SIZE: variable(z.coerce.number().int().min(1).max(200).default(10), {
+    description: 'Most connections to the database that one process opens.',
+  }),
+  RUN_LEASE_MS: milliseconds(500, 30_000, 'How long a run is left to a process that says nothing, before another goes on with it.'),
+  RUN_HEARTBEAT_MS: milliseconds(100, 10_000, 'How often a process says that its runs live; at most half of RUN_LEASE_MS.'),
+  SWEEP_INTERVAL_MS: milliseconds(50, 5_000, 'Time between two looks for runs that were left by their process.'),
+  EVENTS_POLL_MS: milliseconds(10, 1_000, 'How often a reader of events looks for what another process wrote.'),
   AGENT_REGISTRY_JSON: variable(AgentRegistryJson, {
     description: 'The agents by id, each with one origin or a list of replicas. Their order breaks ties where no planner decides.',
     example: '{"tables":"http://agent-tables:8080","conversational":["http://agent-a:8080","http://agent-b:8080"]}',
@@ -69,6 +81,7 @@ export interface OrchestratorConfig {
   readonly heartbeatMs: number;
   readonly drainTimeoutMs: number;
   readonly agents: AgentsConfig;
+  readonly runs: RunsConfig;
   readonly planner: { readonly specifier: string; readonly timeoutMs: number };
   readonly secrets: OrchestratorSecrets;
 }
@@ -81,10 +94,19 @@ export interface AgentsConfig {
   readonly connectTimeoutMs: number;
 }
 
+export interface RunsConfig {
+  readonly maxConnections: number;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly sweepIntervalMs: number;
+  readonly eventsPollMs: number;
+}
+
 /** Apart from the rest, so that the rest can be shown. */
 export interface OrchestratorSecrets {
   readonly gatewayApiKey: RotatingSecret;
   readonly orchestratorApiKey: string;
+  readonly databaseUrl: string;
   readonly models: ModelAccess;
 }
 
@@ -97,6 +119,7 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
     crossCheck: (parsed) => [
       ...findModelProblems(parsed, plannerOverride(parsed.PLANNER_MODEL)),
       ...(parsed.HEALTH_TIMEOUT_MS < parsed.HEALTH_INTERVAL_MS ? [] : ['HEALTH_TIMEOUT_MS must be less than HEALTH_INTERVAL_MS']),
+      ...(parsed.RUN_HEARTBEAT_MS * 2 <= parsed.RUN_LEASE_MS ? [] : ['RUN_HEARTBEAT_MS must be at most half of RUN_LEASE_MS']),
     ],
   });
   return {
@@ -115,10 +138,18 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
       breaker: { failures: env.BREAKER_FAILURES, pauseMs: env.BREAKER_PAUSE_MS },
       connectTimeoutMs: env.AGENT_CONNECT_TIMEOUT_MS,
     },
+    runs: {
+      maxConnections: env.DATABASE_POOL_SIZE,
+      leaseMs: env.RUN_LEASE_MS,
+      heartbeatMs: env.RUN_HEARTBEAT_MS,
+      sweepIntervalMs: env.SWEEP_INTERVAL_MS,
+      eventsPollMs: env.EVENTS_POLL_MS,
+    },
     planner: { specifier: chooseModel(env, plannerOverride(env.PLANNER_MODEL)), timeoutMs: env.PLANNER_TIMEOUT_MS },
     secrets: {
       gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
       orchestratorApiKey: env.ORCHESTRATOR_API_KEY,
+      databaseUrl: env.DATABASE_URL,
       models: toModelAccess(env),
     },
   };

@@ -12,5 +12,9 @@ export const ORCHESTRATOR_EVENTS = {
   'plan.completed': { level: 'info', message: 'agents chosen' },
   'plan.rejected': { level: 'warn', message: 'planner gave no usable plan; one agent was chosen without it' },
   'slice.completed': { level: 'info', message: 'part of a plan ended' },
+  'run.resumed': { level: 'info', message: 'run that its process had left was taken to its end' },
+  'run.left': { level: 'warn', message: 'run goes on elsewhere, or was ended elsewhere' },
+  'lease.unrenewed': { level: 'warn', message: 'the store could not be told that runs live' },
+  'sweep.failed': { level: 'warn', message: 'the store could not be searched for runs that were left' },
   'run.completed': { level: 'info', message: 'run ended' },
 } as const satisfies EventTable;

@@ -2,18 +2,31 @@ import { runMain, serveUntilStopped } from '@rubot/http/node/serve';
 import { createOrchestratorApp } from './app.ts';
 import { buildDeps } from './deps.ts';
 import { readOrchestratorConfig } from './env.ts';
+import { migrate } from './runs/postgres/migrate.ts';
+
+/** Beside this file in the repository, and beside the bundle that is made of it. */
+const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 await runMain(async () => {
   const config = readOrchestratorConfig(process.env);
   const deps = buildDeps(config);
-  deps.directory.health.start();
+  try {
+    await migrate(deps.database, MIGRATIONS);
+  } catch (thrown) {
+    await deps.close();
+    throw thrown;
+  }
+  deps.start();
   await serveUntilStopped({
     app: createOrchestratorApp(deps),
     host: config.host,
     port: config.port,
     logger: deps.logger,
     drainTimeoutMs: config.drainTimeoutMs,
-    onDrain: () => deps.lifecycle.drain(),
+    onDrain() {
+      deps.lifecycle.drain();
+      deps.sweeper.stop();
+    },
     onStop: () => deps.close(),
   });
 });

@@ -11,7 +11,7 @@ import { createOrchestratorApp } from '../src/app.ts';
 import { type BuiltDeps, buildDeps } from '../src/deps.ts';
 import { readOrchestratorConfig } from '../src/env.ts';
 import type { PlannerAnswer, PlannerModel, PlannerQuestion } from '../src/planning/planner-model.ts';
-import { createMemoryRunStore, type MemoryRunStore } from '../src/runs/memory-run-store.ts';
+import { type DatabaseOfTest, openTestDatabase, type StoredRun } from './_database.ts';
 
 export const GATEWAY_KEY = 'kJ8vQ2nX5bR9tY4wZ7mC1pL6dF3gH0sA';
 export const AGENT_KEY = 'aP3oI9uY5tR1eW7qL2kJ8hG4fD6sZ0xC';
@@ -24,12 +24,15 @@ export interface StartOptions {
   readonly planner?: PlannerModel;
   readonly env?: Readonly<Record<string, string>>;
   readonly now?: () => number;
+  /** One that another orchestrator of the test has; a new one by default. */
+  readonly database?: DatabaseOfTest;
 }
 
 export interface Orchestrator {
   readonly url: string;
   readonly deps: BuiltDeps;
-  readonly runs: MemoryRunStore;
+  readonly database: DatabaseOfTest;
+  findRun(runId: string): Promise<StoredRun | undefined>;
   /** Every line so far; each was checked against the envelope when it was written. */
   readonly lines: readonly LogLine[];
   linesOf(event: string): readonly LogLine[];
@@ -44,19 +47,19 @@ export interface CompleteOptions {
 }
 
 /** The real app on a real socket; it and everything it opened are closed when the test ends. */
-export async function startOrchestrator({ agents, planner, env = {}, now }: StartOptions): Promise<Orchestrator> {
+export async function startOrchestrator({ agents, planner, env = {}, now, ...options }: StartOptions): Promise<Orchestrator> {
   const log = createLineLog();
-  const runs = createMemoryRunStore();
+  const database = options.database ?? (await openTestDatabase());
   const config = readOrchestratorConfig({
     GATEWAY_API_KEY: GATEWAY_KEY,
     ORCHESTRATOR_API_KEY: AGENT_KEY,
     AGENT_REGISTRY_JSON: JSON.stringify(toRegistry(agents)),
     LOG_LEVEL: 'debug',
+    DATABASE_URL: database.url,
     ...env,
   });
   const deps = buildDeps(config, {
     sink: log.write,
-    runs,
     ...(planner === undefined ? {} : { plannerModel: planner }),
     ...(now === undefined ? {} : { now }),
   });
@@ -69,7 +72,7 @@ export async function startOrchestrator({ agents, planner, env = {}, now }: Star
     await deps.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, deps, runs, ...log, complete: (body, options) => postCompletion(url, body, options) };
+  return { url, deps, database, findRun: database.findRun, ...log, complete: (body, options) => postCompletion(url, body, options) };
 }
 
 function toRegistry(agents: StartOptions['agents']): Readonly<Record<string, readonly string[]>> {

@@ -29,7 +29,9 @@ async function expectNoAnswer(response: Promise<Response>): Promise<void> {
 }
 
 async function expectCancelledRun(orchestrator: Orchestrator): Promise<void> {
-  await vi.waitFor(() => expect(orchestrator.runs.find(RUN_ID)?.outcome).toMatchObject({ status: 'cancelled', errorCode: 'cancelled' }));
+  await vi.waitFor(async () =>
+    expect((await orchestrator.findRun(RUN_ID))?.outcome).toMatchObject({ status: 'cancelled', errorCode: 'cancelled' }),
+  );
   expect(await orchestrator.nextLine('run.completed')).toMatchObject({ error: { code: 'cancelled' }, extra: { status: 'cancelled' } });
   expect(orchestrator.linesOf('run.completed')).toHaveLength(1);
   expect(orchestrator.linesOf('request.completed')[0]).toMatchObject({ error: { code: 'cancelled' } });

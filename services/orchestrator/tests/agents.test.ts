@@ -258,11 +258,11 @@ describe('health checks', () => {
       const response = await fetch(`${orchestrator.url}/readyz`);
       return [response.status, await response.json()];
     };
-    expect(await readiness()).toEqual([503, { status: 'not_ready', checks: { agents: 'unavailable', lifecycle: 'ok' } }]);
+    expect(await readiness()).toEqual([503, { status: 'not_ready', checks: { agents: 'unavailable', database: 'ok', lifecycle: 'ok' } }]);
     await orchestrator.deps.directory.health.checkAll();
-    expect(await readiness()).toEqual([200, { status: 'ready', checks: { agents: 'ok', lifecycle: 'ok' } }]);
+    expect(await readiness()).toEqual([200, { status: 'ready', checks: { agents: 'ok', database: 'ok', lifecycle: 'ok' } }]);
     orchestrator.deps.lifecycle.drain();
-    expect(await readiness()).toEqual([503, { status: 'not_ready', checks: { agents: 'ok', lifecycle: 'draining' } }]);
+    expect(await readiness()).toEqual([503, { status: 'not_ready', checks: { agents: 'ok', database: 'ok', lifecycle: 'draining' } }]);
     expect((await fetch(`${orchestrator.url}/healthz`)).status).toBe(200);
     expect(await (await fetch(orchestrator.url)).text()).toBe('ok');
   });

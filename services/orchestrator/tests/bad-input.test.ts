@@ -28,7 +28,7 @@ describe('a body that is wrong', () => {
   ])('is refused by name: %s', async (_, body, status, code, param) => {
     const orchestrator = await startOrchestrator({ agents: [tables] });
     expect(await readError(await orchestrator.complete(body))).toMatchObject({ status, code, param });
-    expect(orchestrator.runs.find(RUN_ID)).toBeUndefined();
+    expect(await orchestrator.findRun(RUN_ID)).toBeUndefined();
   });
 });
 

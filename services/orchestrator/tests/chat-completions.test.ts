@@ -179,14 +179,16 @@ describe('steps', () => {
     tables.onCompletion(async (exchange) => {
       exchange.sendRaw(toStepFrame(step(0)));
       exchange.sendText('first');
-      await vi.waitFor(() => expect(orchestrator.runs.find(RUN_ID)?.steps).toEqual([{ sliceId: 's1', agentId: 'tables', step: step(0) }]));
+      await vi.waitFor(async () =>
+        expect((await orchestrator.findRun(RUN_ID))?.steps).toEqual([{ sliceId: 's1', agentId: 'tables', step: step(0) }]),
+      );
       exchange.sendRaw(toStepFrame(step(1)));
       exchange.finish();
     });
     const { frames, text } = await readStream(await orchestrator.complete(ask('hello', { stream: true })));
     expect(text).toBe('first');
     expect(frames.join()).not.toContain('step 0');
-    expect(orchestrator.runs.find(RUN_ID)).toMatchObject({ stepCount: 2, outcome: { status: 'completed' }, tenantId: 'acme' });
+    expect(await orchestrator.findRun(RUN_ID)).toMatchObject({ stepCount: 2, outcome: { status: 'completed' }, tenantId: 'acme' });
   });
 
   it('tell what a broken answer has cost', async () => {
@@ -196,7 +198,7 @@ describe('steps', () => {
     });
     const orchestrator = await startOrchestrator({ agents: [tables] });
     expect((await orchestrator.complete(ask('hello'))).status).toBe(502);
-    expect(orchestrator.runs.find(RUN_ID)?.outcome).toMatchObject({
+    expect((await orchestrator.findRun(RUN_ID))?.outcome).toMatchObject({
       status: 'failed',
       errorCode: 'stream_interrupted',
       usage: { total_tokens: 8 },

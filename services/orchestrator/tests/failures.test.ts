@@ -70,7 +70,7 @@ describe('an agent that fails before its first word', () => {
     expect(whole.headers.get(HEADERS.runId)).toBe(RUN_ID);
     expect(whole.headers.get(HEADERS.traceId)).not.toBeNull();
     expect(await readError(whole)).toMatchObject({ status, code });
-    expect(orchestrator.runs.find(RUN_ID)?.outcome).toMatchObject({ status: 'failed', errorCode: code });
+    expect((await orchestrator.findRun(RUN_ID))?.outcome).toMatchObject({ status: 'failed', errorCode: code });
     const streamed = await orchestrator.complete(ask('hi', { stream: true }), { headers: { [HEADERS.runId]: undefined } });
     expect(await readError(streamed)).toMatchObject({ status, code });
   });

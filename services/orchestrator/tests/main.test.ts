@@ -1,41 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { HEADERS } from '@rubot/contracts/headers';
-import { LogLine } from '@rubot/contracts/log';
 import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openTestDatabase } from './_database.ts';
 import { AGENT_KEY, ask, findFreePort, GATEWAY_KEY, gatewayHeaders, parseStream } from './_harness.ts';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+import { startMain } from './_process.ts';
 
 let tables: FakeAgent;
 beforeEach(async () => {
   tables = await startFakeAgent({ id: 'tables' });
 });
 afterEach(() => tables.close());
-
-interface Service {
-  readonly process: ChildProcess;
-  readonly lines: LogLine[];
-  readonly exited: Promise<unknown[]>;
-  stderr(): string;
-}
-
-function startMain(env: Record<string, string>): Service {
-  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  const lines: LogLine[] = [];
-  let stderr = '';
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(LogLine.parse(JSON.parse(line))));
-  child.stderr.on('data', (chunk) => {
-    stderr += String(chunk);
-  });
-  return { process: child, lines, exited: once(child, 'exit'), stderr: () => stderr };
-}
 
 describe('the process', () => {
   it('names everything that is wrong with its environment, and none of the values, then exits', async () => {
@@ -47,7 +21,7 @@ describe('the process', () => {
       HEALTH_TIMEOUT_MS: '1000',
     });
     expect(await service.exited).toEqual([1, null]);
-    for (const name of ['GATEWAY_API_KEY', 'ORCHESTRATOR_API_KEY', 'AGENT_REGISTRY_JSON.Bad', 'AGENT_REGISTRY_JSON.b']) {
+    for (const name of ['GATEWAY_API_KEY', 'ORCHESTRATOR_API_KEY', 'DATABASE_URL', 'AGENT_REGISTRY_JSON.Bad', 'AGENT_REGISTRY_JSON.b']) {
       expect(service.stderr()).toContain(name);
     }
     expect(service.stderr()).not.toContain('short-secret');
@@ -58,7 +32,9 @@ describe('the process', () => {
     const service = startMain({
       GATEWAY_API_KEY: GATEWAY_KEY,
       ORCHESTRATOR_API_KEY: AGENT_KEY,
+      DATABASE_URL: 'postgres://127.0.0.1/rubot',
       AGENT_REGISTRY_JSON: '{"tables":"http://x"}',
+      RUN_HEARTBEAT_MS: '20000',
       PLANNER_MODEL: 'openai/gpt-5-nano',
       HEALTH_INTERVAL_MS: '1000',
       HEALTH_TIMEOUT_MS: '1000',
@@ -66,6 +42,7 @@ describe('the process', () => {
     expect(await service.exited).toEqual([1, null]);
     expect(service.stderr()).toContain('OPENAI_API_KEY is not set although PLANNER_MODEL names an openai model');
     expect(service.stderr()).toContain('HEALTH_TIMEOUT_MS must be less than HEALTH_INTERVAL_MS');
+    expect(service.stderr()).toContain('RUN_HEARTBEAT_MS must be at most half of RUN_LEASE_MS');
   });
 
   it('serves, says that the demo model plans, and at SIGTERM finishes what it has', async () => {
@@ -75,6 +52,7 @@ describe('the process', () => {
       GATEWAY_API_KEY: GATEWAY_KEY,
       ORCHESTRATOR_API_KEY: AGENT_KEY,
       AGENT_REGISTRY_JSON: JSON.stringify({ tables: tables.origin }),
+      DATABASE_URL: (await openTestDatabase()).url,
       HOST: '127.0.0.1',
       PORT: String(port),
     });

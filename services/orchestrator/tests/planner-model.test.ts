@@ -75,7 +75,7 @@ describe('the planner’s model', () => {
     expect(completion.usage?.total_tokens).toBe(18 + plannerTokens);
     expect(upstream.requests).toHaveLength(1);
     expect(orchestrator.linesOf('plan.rejected')).toHaveLength(1);
-    expect(orchestrator.runs.find(RUN_ID)?.outcome?.status).toBe('completed');
+    expect((await orchestrator.findRun(RUN_ID))?.outcome?.status).toBe('completed');
   });
 
   it('may be the demo model, which plans by the same convention', async () => {

@@ -163,7 +163,7 @@ describe('depends_on', () => {
       /^### Billing\n\nanswer of billing\n\n---\n\nThis answer is incomplete\. Missing:\n\n- Tables: .+\n- Chat: .+/,
     );
     expect(chat.completions).toHaveLength(0);
-    expect(orchestrator.runs.find(RUN_ID)?.outcome?.status).toBe('partial');
+    expect((await orchestrator.findRun(RUN_ID))?.outcome?.status).toBe('partial');
     expect(orchestrator.linesOf('slice.completed').map((line) => line.extra?.['status'])).toEqual(
       expect.arrayContaining(['failed', 'skipped', 'completed']),
     );

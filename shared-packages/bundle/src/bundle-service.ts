@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -5,7 +7,7 @@ import { build } from 'esbuild';
 const REQUIRE =
   "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);";
 
-/** Makes `dist/main.js` of a Node service's `src/main.ts`: one file with all it imports, and its source map beside it. */
+/** Makes `dist/main.js` of a Node service's `src/main.ts`: one file with all it imports, and beside it its source map and its migrations. */
 export async function bundleService(folder: string): Promise<void> {
   await build({
     absWorkingDir: folder,
@@ -21,4 +23,11 @@ export async function bundleService(folder: string): Promise<void> {
     sourcesContent: false,
     logLevel: 'warning',
   });
+  await copyMigrations(folder);
+}
+
+/** SQL is read when the service starts, from beside the file that reads it. */
+async function copyMigrations(folder: string): Promise<void> {
+  const source = join(folder, 'src/migrations');
+  if (existsSync(source)) await cp(source, join(folder, 'dist/migrations'), { recursive: true });
 }

@@ -18,6 +18,7 @@ export const ERROR_CODES = [
   'rate_limited',
   'cancelled',
   'internal',
+  'run_crashed',
   'misconfigured',
   'unsupported_wire_version',
   'upstream_failed',

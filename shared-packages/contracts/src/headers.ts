@@ -15,6 +15,8 @@ export const HEADERS = {
   senderId: 'x-chat-source-sender-id',
   traceparent: 'traceparent',
   requestId: 'x-request-id',
+  onDisconnect: 'x-rubot-on-disconnect',
+  lastEventId: 'last-event-id',
   shouldRetry: 'x-should-retry',
   idempotencyKey: 'idempotency-key',
   idempotentReplayed: 'idempotent-replayed',

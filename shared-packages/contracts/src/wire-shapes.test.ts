@@ -9,6 +9,7 @@ import { SaveTenant, Tenant } from './internal/v1/tenants.ts';
 import { LogLine } from './log.ts';
 import { ChatRequest } from './openai/chat-request.ts';
 import { ChatCompletion, ChatCompletionChunk } from './openai/chat-response.ts';
+import { RunEventPage, RunList, RunResource } from './runs.ts';
 
 const SHAPES = {
   ChatRequest,
@@ -29,6 +30,9 @@ const SHAPES = {
   CallToolRequest,
   CallToolResponse,
   LogLine,
+  RunResource,
+  RunList,
+  RunEventPage,
 };
 
 describe('shapes on the wire', () => {

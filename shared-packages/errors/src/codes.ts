@@ -26,6 +26,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
   rate_limited: { status: 429, type: 'rate_limit_error', retryable: true },
   cancelled: { status: 499, type: 'request_cancelled', retryable: false },
   internal: { status: 500, type: 'server_error', retryable: false },
+  run_crashed: { status: 500, type: 'server_error', retryable: false },
   misconfigured: { status: 500, type: 'server_error', retryable: false },
   unsupported_wire_version: { status: 502, type: 'server_error', retryable: false },
   upstream_failed: { status: 502, type: 'server_error', retryable: false },

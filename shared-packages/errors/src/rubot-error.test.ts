@@ -26,6 +26,7 @@ describe('RubotError', () => {
       ['rate_limited', 429, 'rate_limit_error', true],
       ['cancelled', 499, 'request_cancelled', false],
       ['internal', 500, 'server_error', false],
+      ['run_crashed', 500, 'server_error', false],
       ['misconfigured', 500, 'server_error', false],
       ['unsupported_wire_version', 502, 'server_error', false],
       ['upstream_failed', 502, 'server_error', false],

@@ -2,6 +2,8 @@ import { RubotError } from '@rubot/errors';
 import { toSseErrorFrame } from '@rubot/errors/to-openai';
 
 export interface SseFrame {
+  /** Where a reader that comes back goes on; a frame without one does not move it. */
+  readonly id?: number;
   readonly event?: string;
   readonly data: string;
 }
@@ -25,8 +27,10 @@ export const SSE_HEADERS: Readonly<Record<string, string>> = {
 const encoder = new TextEncoder();
 const HEARTBEAT = encoder.encode(': ping\n\n');
 
-export function encodeSseFrame({ event, data }: SseFrame): string {
-  return event === undefined ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`;
+export function encodeSseFrame({ id, event, data }: SseFrame): string {
+  const idLine = id === undefined ? '' : `id: ${id}\n`;
+  const eventLine = event === undefined ? '' : `event: ${event}\n`;
+  return `${idLine}${eventLine}data: ${data}\n\n`;
 }
 
 /**

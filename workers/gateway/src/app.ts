@@ -8,6 +8,7 @@ import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/identity-bindings.ts';
 import { listModelsHandler, retrieveModelHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
+import { forwardRunRequest } from './routes/runs.ts';
 
 export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   const { gatewayApiKey, adminApiKey } = deps.config.secrets;
@@ -21,6 +22,10 @@ export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   app.post('/v1/chat/completions', createChatCompletionHandler(deps));
   app.get('/v1/models', listModelsHandler(deps));
   app.get('/v1/models/:model{.+}', retrieveModelHandler(deps));
+  app.get('/v1/runs', forwardRunRequest(deps));
+  app.get('/v1/runs/:runId', forwardRunRequest(deps));
+  app.get('/v1/runs/:runId/events', forwardRunRequest(deps));
+  app.post('/v1/runs/:runId/cancel', forwardRunRequest(deps));
 
   app.use('/admin/*', requireHopKey(adminApiKey, 'ADMIN_API_KEY'));
   app.get('/admin/identity-bindings', listBindingsHandler(deps));

@@ -19,6 +19,8 @@ export interface AgentCall {
   readonly slice: PlannedSlice;
   /** What the agent is told beside the conversation, where it is one of several. */
   readonly brief: SliceBrief | undefined;
+  /** What the agent has done in an earlier attempt. */
+  readonly journal: readonly ChatMessage[];
   readonly span: Span;
   readonly deadline: Deadline;
 }
@@ -33,12 +35,12 @@ export interface AgentAnswer extends UpstreamAnswer {
 
 /** @throws RubotError the agent's own; `unavailable` when no replica takes the call; `upstream_failed` for an answer that is no stream */
 export async function callAgent(
-  { run, slice, brief, span, deadline }: AgentCall,
+  { run, slice, brief, journal, span, deadline }: AgentCall,
   { fetch, apiKey }: AgentClientOptions,
 ): Promise<AgentAnswer> {
   const peer = peerOf(slice);
   const headers = toHeaders(run, slice, apiKey);
-  const body = toBody(run.request, slice, brief);
+  const body = toBody(run.request, slice, brief, journal);
   const { answer, end } = await slice.agent.call(async (origin) => {
     const upstream = await callUpstream({
       fetch,
@@ -73,12 +75,12 @@ function toHeaders({ id, caller }: Run, slice: PlannedSlice, apiKey: string): Re
 }
 
 /** Everything the client sent goes along. The brief is a user's message, never a system's: it stems from words of the user. */
-function toBody(request: ChatRequest, slice: PlannedSlice, brief: SliceBrief | undefined): string {
+function toBody(request: ChatRequest, slice: PlannedSlice, brief: SliceBrief | undefined, journal: readonly ChatMessage[]): string {
   const briefing: ChatMessage[] = brief === undefined ? [] : [{ role: 'user', content: JSON.stringify(brief) }];
   return JSON.stringify({
     ...request,
     model: modelOfAgent(slice.agent.id),
-    messages: [...request.messages, ...briefing],
+    messages: [...request.messages, ...briefing, ...journal],
     stream: true,
     stream_options: { ...request.stream_options, include_usage: true },
   });

@@ -7,7 +7,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Agent } from '../agents/agent.ts';
 import { ORCHESTRATOR_EVENTS } from '../events.ts';
 import type { PlannedSlice } from '../planning/plan.ts';
-import { createMemoryRunStore } from '../runs/memory-run-store.ts';
+import { createEventRecorder } from '../runs/event-recorder.ts';
 import type { Run } from '../runs/run.ts';
 import { dispatch } from './dispatch.ts';
 import { mergeSlices } from './merge.ts';
@@ -55,6 +55,12 @@ function createRun(): Run {
     request: { model: 'rubot', messages: [{ role: 'user', content: 'hi' }] },
     deadline: createDeadline({ timeoutMs: 10_000 }),
     span,
+    recorder: createEventRecorder({
+      writer: { runId: 'run_1', attempt: 1, write: async () => {}, finish: async () => {} },
+      onFailure: () => {},
+    }),
+    plan: undefined,
+    steps: [],
   };
 }
 
@@ -74,11 +80,7 @@ describe('a slice that nobody reads', () => {
   ])('runs ahead a little, and then makes its agent wait: %s', async (_, delta) => {
     const endless = createEndlessAgent(delta);
     const run = createRun();
-    const [running] = dispatch(
-      run,
-      { planner: 'none', slices: [slice] },
-      { client: { fetch: endless.fetch, apiKey: 'k' }, runs: createMemoryRunStore() },
-    );
+    const [running] = dispatch(run, { planner: 'none', slices: [slice] }, { client: { fetch: endless.fetch, apiKey: 'k' } });
     let before = -1;
     await vi.waitFor(() => {
       const now = endless.pulled();
@@ -96,7 +98,7 @@ describe('a slice that nobody reads', () => {
     const endless = createEndlessAgent();
     const run = createRun();
     const plan = { planner: 'model' as const, slices: [slice, { ...slice, id: 's2' }] };
-    const running = dispatch(run, plan, { client: { fetch: endless.fetch, apiKey: 'k' }, runs: createMemoryRunStore() });
+    const running = dispatch(run, plan, { client: { fetch: endless.fetch, apiKey: 'k' } });
     const merged = mergeSlices(running);
     await merged.next();
     await merged.return([]);

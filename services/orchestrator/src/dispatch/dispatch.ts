@@ -1,7 +1,6 @@
 import { RubotError } from '@rubot/errors';
 import type { Plan, PlannedSlice } from '../planning/plan.ts';
 import type { Run } from '../runs/run.ts';
-import type { RunStore } from '../runs/run-store.ts';
 import type { AnswerPart } from './answer.ts';
 import type { AgentClientOptions } from './call-agent.ts';
 import { type Preparation, type SliceOutcome, streamSlice } from './slice.ts';
@@ -15,7 +14,6 @@ export interface RunningSlice {
 
 export interface DispatchDeps {
   readonly client: AgentClientOptions;
-  readonly runs: RunStore;
 }
 
 /** How far a slice may run ahead of its reader, before its agent is made to wait. */
@@ -37,9 +35,9 @@ export function dispatch(run: Run, { slices }: Plan, deps: DispatchDeps): readon
   return started;
 }
 
-function startSlice(run: Run, slice: PlannedSlice, prepare: () => Promise<Preparation>, { client, runs }: DispatchDeps): RunningSlice {
+function startSlice(run: Run, slice: PlannedSlice, prepare: () => Promise<Preparation>, { client }: DispatchDeps): RunningSlice {
   const { promise: outcome, resolve: onEnd } = Promise.withResolvers<SliceOutcome>();
-  const source = streamSlice({ run, slice, prepare, client, runs, onEnd });
+  const source = streamSlice({ run, slice, prepare, client, onEnd });
   const parts = new ReadableStream<AnswerPart>(
     {
       async pull(controller) {

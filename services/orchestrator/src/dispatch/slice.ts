@@ -5,11 +5,11 @@ import { type Deadline, toReason } from '@rubot/http/deadline';
 import type { Span } from '@rubot/logging/span';
 import type { PlannedSlice } from '../planning/plan.ts';
 import type { Run } from '../runs/run.ts';
-import type { RunStore } from '../runs/run-store.ts';
 import { readAgentStream } from './agent-stream.ts';
 import { type AnswerPart, saysSomething } from './answer.ts';
 import { type AgentClientOptions, callAgent } from './call-agent.ts';
 import { toFinalError } from './final-error.ts';
+import { type Replay, replaySteps } from './replay.ts';
 
 export type SliceStatus = 'completed' | 'failed' | 'skipped';
 
@@ -33,7 +33,6 @@ export interface SliceWork {
   /** Resolves once the slices it depends on have ended. */
   readonly prepare: () => Promise<Preparation>;
   readonly client: AgentClientOptions;
-  readonly runs: RunStore;
   /** Called once, when the slice has ended. */
   readonly onEnd: (outcome: SliceOutcome) => void;
 }
@@ -70,14 +69,17 @@ export async function* streamSlice(work: SliceWork): AsyncGenerator<AnswerPart, 
 }
 
 async function* relayAgent(
-  { run, slice, client, runs }: SliceWork,
+  { run, slice, client }: SliceWork,
   span: Span,
   brief: SliceBrief | undefined,
   account: Account,
 ): AsyncGenerator<AnswerPart, void, undefined> {
+  const replay = replaySteps(run.steps.filter(({ sliceId }) => sliceId === slice.id).map(({ step }) => step));
+  yield* account.replay(replay);
+  if (replay.finishReason !== undefined) return;
   const connection = new AbortController();
   const deadline: Deadline = { ...run.deadline, signal: AbortSignal.any([run.deadline.signal, connection.signal]) };
-  const answer = await callAgent({ run, slice, brief, span, deadline }, client);
+  const answer = await callAgent({ run, slice, brief, journal: replay.messages, span, deadline }, client);
   let failure: RubotError | undefined = abandoned();
   try {
     for await (const event of readAgentStream({ body: answer.body, peer: answer.peer, release: () => connection.abort() })) {
@@ -86,7 +88,7 @@ async function* relayAgent(
         if (part !== undefined) yield part;
       } else {
         account.takeStep(event.step.usage);
-        await runs.appendStep(run.id, { sliceId: slice.id, agentId: slice.agent.id, step: event.step });
+        await run.recorder.addStep({ sliceId: slice.id, agentId: slice.agent.id, step: event.step });
       }
     }
     account.assertFinished(answer.peer);
@@ -98,7 +100,8 @@ async function* relayAgent(
     // The agent had begun: its model was asked, and its tools may have done something.
     throw toFinalError(failure);
   } finally {
-    answer.end(failure);
+    // What ended the run, its database or its client, says nothing of the agent.
+    answer.end(failure !== undefined && run.deadline.signal.aborted ? abandoned() : failure);
   }
 }
 
@@ -108,6 +111,8 @@ function abandoned(): RubotError {
 }
 
 interface Account {
+  /** Counts what earlier attempts did as if it had been done now. */
+  replay(replay: Replay): readonly AnswerPart[];
   /** The chunk without what is ours to say at the end; `undefined` when nothing is left of it. */
   take(chunk: ChatCompletionChunk): AnswerPart | undefined;
   takeStep(usage: Usage): void;
@@ -120,9 +125,16 @@ function createAccount(): Account {
   let finishReason: string | undefined;
   let totalUsage: Usage | undefined;
   let stepUsage: Usage = NO_USAGE;
+  let replayedUsage: Usage = NO_USAGE;
   let text = '';
 
   return {
+    replay(replay) {
+      finishReason = replay.finishReason;
+      replayedUsage = replay.usage;
+      text = replay.parts.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
+      return replay.parts;
+    },
     take(chunk) {
       totalUsage = chunk.usage ?? totalUsage;
       const [choice] = chunk.choices;
@@ -142,7 +154,7 @@ function createAccount(): Account {
       throw new RubotError('stream_interrupted', `${peer} stopped without saying why. What has arrived may be a piece; ask again.`);
     },
     // A broken stream has no total, but the steps it finished were paid for.
-    total: () => ({ finishReason, usage: totalUsage ?? stepUsage, text: shorten(text) }),
+    total: () => ({ finishReason, usage: addUsage(replayedUsage, totalUsage ?? stepUsage), text: shorten(text) }),
   };
 }
 

@@ -9,6 +9,11 @@ export interface Envelope {
   readonly created: number;
 }
 
+/** A completion is named after its run. */
+export function toEnvelope(runId: string, model: string, created: number): Envelope {
+  return { id: runId.replace(/^run_/, 'chatcmpl-'), model, created };
+}
+
 export interface StreamOptions {
   readonly envelope: Envelope;
   readonly includeUsage: boolean;

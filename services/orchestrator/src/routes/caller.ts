@@ -1,8 +1,10 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { RunId, SenderId, SessionId, TenantId } from '@rubot/contracts/ids';
+import { ON_DISCONNECT, type OnDisconnect } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
 import type { z } from 'zod';
 import type { Caller } from '../runs/run.ts';
+import type { RunOwner } from '../runs/run-store.ts';
 
 const BEARER_SHAPE = /^[\x21-\x7e]{1,4096}$/;
 
@@ -11,12 +13,22 @@ export function readCaller(headers: Headers): Caller {
   const dataBearer = headers.get(HEADERS.dataBearer);
   if (dataBearer === null || !BEARER_SHAPE.test(dataBearer))
     throw wrongHeader(HEADERS.dataBearer, 'must be the data bearer of the request');
-  return {
-    tenantId: readHeader(headers, HEADERS.tenantId, TenantId),
-    sessionId: readHeader(headers, HEADERS.sessionId, SessionId),
-    senderId: readHeader(headers, HEADERS.senderId, SenderId),
-    dataBearer,
-  };
+  return { ...readOwner(headers), sessionId: readHeader(headers, HEADERS.sessionId, SessionId), dataBearer };
+}
+
+/** As above, for what a sender asks of its own runs. @throws RubotError `invalid_request` */
+export function readOwner(headers: Headers): RunOwner {
+  return { tenantId: readHeader(headers, HEADERS.tenantId, TenantId), senderId: readHeader(headers, HEADERS.senderId, SenderId) };
+}
+
+/** The client's own wish, unlike the others. @throws RubotError `invalid_request` */
+export function readOnDisconnect(headers: Headers): OnDisconnect {
+  const value = headers.get(HEADERS.onDisconnect) ?? 'cancel';
+  const wish = ON_DISCONNECT.find((known) => known === value);
+  if (wish !== undefined) return wish;
+  throw new RubotError('invalid_request', `The header ${HEADERS.onDisconnect} must be one of: ${ON_DISCONNECT.join(', ')}.`, {
+    param: HEADERS.onDisconnect,
+  });
 }
 
 /** The id that the gateway gave the run, to which the data bearer is bound. @throws RubotError `invalid_request` */

@@ -2,7 +2,7 @@ import { ChatRequest } from '@rubot/contracts/chat-request';
 import { HEADERS, parseAllowedAgents } from '@rubot/contracts/headers';
 import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
-import { createDeadline, type Deadline } from '@rubot/http/deadline';
+import { createDeadline } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
 import { newRunId } from '@rubot/http/run-id';
 import { createSseResponse } from '@rubot/http/sse-response';
@@ -12,10 +12,13 @@ import type { OrchestratorDeps } from '../deps.ts';
 import type { Answer } from '../dispatch/answer.ts';
 import { toCompletion } from '../dispatch/collect.ts';
 import { holdStatus } from '../dispatch/hold-status.ts';
-import { type Envelope, toFrames } from '../dispatch/stream.ts';
+import { outliveReader } from '../dispatch/outlive-reader.ts';
+import { type Envelope, toEnvelope, toFrames } from '../dispatch/stream.ts';
+import { beginRun } from '../runs/begin-run.ts';
 import { executeRun } from '../runs/execute-run.ts';
 import type { Run } from '../runs/run.ts';
-import { readCaller, readRunId } from './caller.ts';
+import type { NewRun } from '../runs/run-store.ts';
+import { readCaller, readOnDisconnect, readRunId } from './caller.ts';
 
 /** `POST /v1/chat/completions`: a completion that is a run. */
 export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
@@ -33,17 +36,17 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Bas
     });
     const { value } = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes });
     const request = parseInput(ChatRequest, value);
-    const eligible = findEligible(deps.directory, parseAllowedAgents(headers.get(HEADERS.allowedAgents)), request.model);
-    await deps.runs.create({
-      runId,
-      tenantId: caller.tenantId,
-      sessionId: caller.sessionId,
-      senderId: caller.senderId,
-      model: request.model,
-    });
-    const run: Run = { id: runId, caller, request, span, deadline: startDeadline(c, deps) };
-    const answer = executeRun(run, eligible, deps);
-    return request.stream === true ? streamAnswer(c, deps, run, answer) : c.json(await toCompletion(answer, toEnvelope(run)));
+    const outlives = readOnDisconnect(headers) === 'continue';
+    const allowedAgents = parseAllowedAgents(headers.get(HEADERS.allowedAgents));
+    const eligible = findEligible(deps.directory, allowedAgents, request.model);
+    const timeoutMs = readTimeoutMs(c, deps);
+    const accepted: NewRun = { runId, caller, request, allowedAgents, timeoutMs, traceId: span.traceId, spanId: span.spanId };
+    const writer = await deps.runs.create(accepted);
+    const deadline = createDeadline({ timeoutMs, callerSignal: outlives ? undefined : c.req.raw.signal });
+    const run = beginRun({ accepted, writer, deadline, span });
+    const execution = executeRun(run, eligible, deps);
+    const answer = outlives ? outliveReader(execution, c.req.raw.signal) : execution;
+    return request.stream === true ? streamAnswer(c, deps, run, answer, outlives) : c.json(await toCompletion(answer, toEnvelopeOf(run)));
   };
 }
 
@@ -51,27 +54,32 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Bas
 const RESERVE_MS = 250;
 const MAX_RESERVED_SHARE = 0.1;
 
-function startDeadline(c: Context<BaseEnv>, { config }: OrchestratorDeps): Deadline {
+function readTimeoutMs(c: Context<BaseEnv>, { config }: OrchestratorDeps): number {
   const granted = Number(c.req.header(HEADERS.timeoutMs) ?? Number.NaN);
   const grantedMs = Number.isFinite(granted) && granted >= 0 ? Math.min(granted, config.requestTimeoutMs) : config.requestTimeoutMs;
-  const timeoutMs = grantedMs - Math.min(RESERVE_MS, grantedMs * MAX_RESERVED_SHARE);
-  return createDeadline({ timeoutMs: Math.floor(timeoutMs), callerSignal: c.req.raw.signal });
+  return Math.floor(grantedMs - Math.min(RESERVE_MS, grantedMs * MAX_RESERVED_SHARE));
 }
 
-async function streamAnswer(c: Context<BaseEnv>, { config }: OrchestratorDeps, run: Run, answer: Answer): Promise<Response> {
+async function streamAnswer(
+  c: Context<BaseEnv>,
+  { config }: OrchestratorDeps,
+  run: Run,
+  answer: Answer,
+  outlives: boolean,
+): Promise<Response> {
   const held = await holdStatus(answer, config.holdStatusMs);
   const span = deferSpanEnd(c);
   return createSseResponse({
-    frames: toFrames(held, { envelope: toEnvelope(run), includeUsage: run.request.stream_options?.include_usage === true }),
+    frames: toFrames(held, { envelope: toEnvelopeOf(run), includeUsage: run.request.stream_options?.include_usage === true }),
     heartbeatMs: config.heartbeatMs,
     onEnd(error) {
       // The stream may learn before the request does that its reader has left.
-      if (error !== undefined) run.deadline.abort(error);
+      if (error !== undefined && !outlives) run.deadline.abort(error);
       span.end({ ...(error === undefined ? {} : { error }), extra: { status: 200, route: '/v1/chat/completions' } });
     },
   });
 }
 
-function toEnvelope({ id, request }: Run): Envelope {
-  return { id: id.replace(/^run_/, 'chatcmpl-'), model: request.model, created: Math.floor(Date.now() / 1_000) };
+function toEnvelopeOf({ id, request }: Run): Envelope {
+  return toEnvelope(id, request.model, Math.floor(Date.now() / 1_000));
 }

@@ -1,6 +1,9 @@
 import type { ChatRequest } from '@rubot/contracts/chat-request';
 import type { Deadline } from '@rubot/http/deadline';
 import type { Span } from '@rubot/logging/span';
+import type { StoredPlan } from '../planning/stored-plan.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import type { RunStep } from './run-store.ts';
 
 /** On whose behalf a run is made, as the gateway tells; believed because the gateway holds the hop key. */
 export interface Caller {
@@ -19,4 +22,8 @@ export interface Run {
   /** One for the whole chain: planner, every slice, and the merge. */
   readonly deadline: Deadline;
   readonly span: Span;
+  readonly recorder: EventRecorder;
+  /** What earlier attempts have decided and done; nothing of it is paid for again. */
+  readonly plan: StoredPlan | undefined;
+  readonly steps: readonly RunStep[];
 }

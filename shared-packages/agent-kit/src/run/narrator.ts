@@ -51,11 +51,22 @@ export function createNarrator({ run, offered, doneSteps }: CreateNarratorOption
     run.record.stepEnded({ finishReason: part.rawFinishReason ?? part.finishReason, usage });
     const calls = journal.clientCalls(offered.clientTools);
     const messages = journal.take();
-    if (messages.length > 0) yield { type: 'step', step: { index, messages: [...messages], usage } };
+    const finishReason = toFinalReason(part, calls.length > 0);
+    const final = finishReason === undefined ? {} : { finish_reason: finishReason };
+    if (messages.length > 0) yield { type: 'step', step: { index, messages: [...messages], usage, ...final } };
     index += 1;
     startsParagraph = hasSpoken;
     hasClientCalls = calls.length > 0;
     if (hasClientCalls) yield { type: 'client-calls', calls };
+  }
+
+  /** How the answer ends, where this step is its last. */
+  function toFinalReason(
+    { finishReason, rawFinishReason }: Pick<Extract<Part, { type: 'finish' }>, 'finishReason' | 'rawFinishReason'>,
+    isForClient: boolean,
+  ): string | undefined {
+    if (isForClient && finishReason !== 'length') return 'tool_calls';
+    return finishReason === 'tool-calls' ? undefined : (FINISH_REASONS[finishReason] ?? rawFinishReason ?? finishReason);
   }
 
   function* endAs(finishReason: string): Generator<AgentEvent, void, undefined> {
@@ -70,8 +81,8 @@ export function createNarrator({ run, offered, doneSteps }: CreateNarratorOption
   }
 
   function* end({ finishReason, rawFinishReason }: Extract<Part, { type: 'finish' }>): Generator<AgentEvent, void, undefined> {
-    if (hasClientCalls && finishReason !== 'length') yield* endAs('tool_calls');
-    else if (finishReason !== 'tool-calls') yield* endAs(FINISH_REASONS[finishReason] ?? rawFinishReason ?? finishReason);
+    const reason = toFinalReason({ finishReason, rawFinishReason }, hasClientCalls);
+    if (reason !== undefined) yield* endAs(reason);
     else if (index >= run.agent.maxSteps) yield* endAtLimit();
     else throw new RubotError('upstream_failed', 'The model said that it calls a tool, and named none. Ask again.');
   }

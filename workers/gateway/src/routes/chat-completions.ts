@@ -1,5 +1,6 @@
 import { BEARER_SCOPES } from '@rubot/contracts/bearer';
 import { ChatRequest } from '@rubot/contracts/chat-request';
+import { HEADERS } from '@rubot/contracts/headers';
 import { deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
 import { createDeadline, type Deadline } from '@rubot/http/deadline';
@@ -49,7 +50,7 @@ async function answer(
   const caller = toCaller(identity, session);
   span.annotate({ tenant_id: caller.tenantId, run_id: runId });
   const dataBearer = await deps.mintBearer({ ...caller, runId, scope: BEARER_SCOPES });
-  const call = { caller, runId, dataBearer, body };
+  const call = { caller, runId, dataBearer, onDisconnect: c.req.header(HEADERS.onDisconnect), body };
   return request.stream === true ? answerStream(c, deps, call, deadline) : answerWhole(c, deps, call, deadline);
 }
 

@@ -89,12 +89,15 @@ function bodyOf(upstream: Response): ReadableStream<Uint8Array> {
   return upstream.body;
 }
 
-/** How a stream ended whose last frame is `[DONE]`, or an error that the orchestrator itself told of; `undefined` for one that was cut. */
+/** The last event of a run, with or without its number. */
+const END_FRAME = /^(?:id: \d+\n)?event: end\n/;
+
+/** How a stream ended whose last frame is `[DONE]`, the end of a run, or an error that the orchestrator itself told of; `undefined` for one that was cut. */
 function readEnd(lastWhole: Uint8Array, partialBytes: number): { readonly error: RubotError | undefined } | undefined {
   const text = decoder.decode(lastWhole);
   const lastFrame = text.slice(text.lastIndexOf('\n\n', text.length - 3) + 1).trimStart();
   if (partialBytes > 0) return undefined;
-  if (lastFrame === DONE_FRAME) return { error: undefined };
+  if (lastFrame === DONE_FRAME || END_FRAME.test(lastFrame)) return { error: undefined };
   const error = lastFrame.startsWith(ERROR_FRAME_START) ? readErrorFrame(lastFrame) : undefined;
   return error === undefined ? undefined : { error };
 }

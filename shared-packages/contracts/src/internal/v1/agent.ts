@@ -24,6 +24,8 @@ export const StepEvent = z.looseObject({
   index: z.number().int().nonnegative(),
   messages: z.array(ChatMessage).min(1),
   usage: Usage,
+  /** Why the model ended this step, where it was the last one of the answer. */
+  finish_reason: z.string().nullish(),
 });
 export type StepEvent = z.infer<typeof StepEvent>;
 
