@@ -64,8 +64,8 @@ describe('services/orchestrator', () => {
     ['names no origin', '{"tables": "canary-host"}'],
   ])('does not start with a registry that %s, and says what is wrong with it', async (_, AGENT_REGISTRY_JSON) => {
     const orchestrator = services.find(({ folder }) => folder.endsWith('orchestrator'));
-    const keys = { GATEWAY_API_KEY: LONG_ENOUGH, ORCHESTRATOR_API_KEY: `${LONG_ENOUGH}-2` };
-    const { status, stdout, stderr } = await start(orchestrator as Deployable, { ...keys, AGENT_REGISTRY_JSON });
+    const rest = { GATEWAY_API_KEY: LONG_ENOUGH, ORCHESTRATOR_API_KEY: `${LONG_ENOUGH}-2`, DATABASE_URL: 'postgres://127.0.0.1/rubot' };
+    const { status, stdout, stderr } = await start(orchestrator as Deployable, { ...rest, AGENT_REGISTRY_JSON });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(listedIn(stderr)).toEqual(['AGENT_REGISTRY_JSON']);
     expect(stderr).not.toContain('canary');
