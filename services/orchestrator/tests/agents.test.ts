@@ -307,8 +307,8 @@ describe('the breaker of a replica', () => {
     const orchestrator = await startOrchestrator({ agents: [tables] });
     for (let index = 0; index < 5; index += 1) await complete(orchestrator);
     vi.setSystemTime(Date.now() + 10_001);
-    for (const script of [() => {}, (exchange: Exchange) => exchange.sendText('begun')]) {
-      tables.onCompletion(script);
+    tables.onCompletion(() => {});
+    for (let round = 0; round < 2; round += 1) {
       const count = tables.completions.length;
       const client = new AbortController();
       const probe = orchestrator
@@ -329,6 +329,22 @@ describe('the breaker of a replica', () => {
     tables.onCompletion((exchange) => exchange.answer({ text: 'back' }));
     expect((await complete(orchestrator)).status).toBe(200);
     expect(orchestrator.linesOf('breaker.closed')).toHaveLength(1);
+  });
+
+  it('lets others pass as soon as its probe is being answered', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    tables.onCompletion((exchange) => exchange.refuse(500, 'broken'));
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    for (let index = 0; index < 5; index += 1) await complete(orchestrator);
+    vi.setSystemTime(Date.now() + 10_001);
+    tables.onCompletion((exchange) => exchange.sendText('begun'));
+    const client = new AbortController();
+    const probe = await orchestrator.complete(ask('hi', { stream: true }), { ...anyRun, signal: client.signal });
+    expect(orchestrator.linesOf('breaker.closed')).toHaveLength(1);
+    tables.onCompletion((exchange) => exchange.answer({ text: 'another' }));
+    expect((await complete(orchestrator)).status).toBe(200);
+    client.abort();
+    await probe.text().catch(() => {});
   });
 
   it.each<[string, boolean, (exchange: Exchange) => void]>([

@@ -114,9 +114,13 @@ function parseText(text: string): unknown {
   }
 }
 
+/** More than any conversation holds, or any insert of rows; a schema that is broken in each of a million places takes seconds to say so. */
+const MAX_JSON_VALUES = 40_000;
+
 /** Walks level by level, as a hostile depth would overflow the stack of a recursive check. */
 function assertPlain(root: unknown): void {
   let level = collectContainers([root], []);
+  let valueCount = 0;
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > MAX_JSON_DEPTH) {
       throw new RubotError('invalid_request', `The body nests deeper than ${MAX_JSON_DEPTH} levels. Flatten it.`);
@@ -126,7 +130,12 @@ function assertPlain(root: unknown): void {
       if (Object.hasOwn(container, '__proto__')) {
         throw new RubotError('invalid_request', 'The body has a key named __proto__. Remove it.', { param: '__proto__' });
       }
-      collectContainers(Array.isArray(container) ? container : Object.values(container), next);
+      const values = Array.isArray(container) ? container : Object.values(container);
+      valueCount += values.length;
+      collectContainers(values, next);
+    }
+    if (valueCount > MAX_JSON_VALUES) {
+      throw new RubotError('invalid_request', `The body holds more than ${MAX_JSON_VALUES} values. Send fewer at once.`);
     }
     level = next;
   }

@@ -51,6 +51,16 @@ describe('logger', () => {
     expect(JSON.stringify(lines)).not.toContain('rbt_live');
   });
 
+  it('spends no time on text that is made to be slow to search', () => {
+    const { lines, logger } = createRecorder();
+    const startedAt = performance.now();
+    logger.log('request.completed', {
+      extra: { path: 'eyJ'.repeat(350_000), query: 'rbt_'.repeat(250_000), other: 'Bearer '.repeat(150_000) },
+    });
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(JSON.stringify(lines).length).toBeLessThan(5_000);
+  });
+
   it('keeps forged line breaks inside one line', () => {
     const { lines, logger } = createRecorder();
     logger.log('request.completed', { extra: { path: '/\n{"log_level":"error"}' } });

@@ -5,8 +5,9 @@ type LogError = NonNullable<LogLine['error']>;
 const SECRET_NAME = /authorization|api[-_]?key|secret|password|bearer|cookie|credential|access[-_]?token|refresh[-_]?token/i;
 const CONTENT_NAME = /^(content|prompt|messages?|text|arguments|result|body)$/i;
 /** JWS, rubot and vendor keys, and anything behind the word Bearer: what leaks when a message is logged whole. */
-const SECRET_TEXT = /eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:rbt|sk|pk|xox[bap])[-_][\w-]{8,}|\bBearer\s+\S+/gi;
+const SECRET_TEXT = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:rbt|sk|pk|xox[bap])[-_][\w-]{8,}|\bBearer\s+\S+/gi;
 const MAX_STRING_CHARACTERS = 1_024;
+const MAX_SECRET_CHARACTERS = 4_096;
 const MAX_DEPTH = 4;
 const REDACTED = '[redacted]';
 
@@ -32,7 +33,8 @@ function redactValue(value: unknown, depth: number): unknown {
 }
 
 export function redactText(text: string): string {
-  const masked = text.replace(SECRET_TEXT, REDACTED);
+  // Cut before it is searched, with room for a secret that begins before the cut: what a client sends decides its length.
+  const masked = text.slice(0, MAX_STRING_CHARACTERS + MAX_SECRET_CHARACTERS).replace(SECRET_TEXT, REDACTED);
   return masked.length <= MAX_STRING_CHARACTERS ? masked : `${masked.slice(0, MAX_STRING_CHARACTERS)}…`;
 }
 

@@ -174,6 +174,19 @@ describe('bad input', () => {
     ['a temperature of a stove', { ...CHAT, temperature: 200 }, 400, 'invalid_request'],
     ['a depth of 100,000', deep, 400, 'invalid_request'],
     ['a depth of 100,000 inside a body', `{"messages":${deep}}`, 400, 'invalid_request'],
+    [
+      'half a million wrong parts',
+      { messages: [{ role: 'user', content: Array.from({ length: 500_000 }, () => 1) }] },
+      400,
+      'invalid_request',
+    ],
+    [
+      'half a million wrong tool calls',
+      { messages: [{ role: 'assistant', content: null, tool_calls: Array.from({ length: 500_000 }, () => 1) }] },
+      400,
+      'invalid_request',
+    ],
+    ['39,000 wrong parts', { messages: [{ role: 'user', content: Array.from({ length: 39_000 }, () => 1) }] }, 400, 'invalid_request'],
     ['a __proto__ key', '{"messages":[{"role":"user","content":"x","__proto__":{"admin":true}}]}', 400, 'invalid_request'],
     ['more than the limit', { messages: [{ role: 'user', content: 'x'.repeat(1_048_577) }] }, 413, 'payload_too_large'],
   ])('answers %s with a clear refusal', async (_name, body, status, code) => {

@@ -4,8 +4,8 @@ import type { Verdict } from './verdict.ts';
 export interface ReplicaBreaker {
   /** False while it keeps calls away; true again when the pause is over and one probe may pass. */
   isPassable(): boolean;
-  /** Begins a call, or the probe. What comes back is told once what the call's end says of the replica. */
-  begin(): (verdict: Verdict) => void;
+  /** Begins a call, or the probe. `settle` is told once what the call says of the replica. */
+  begin(): { readonly isProbe: boolean; readonly settle: (verdict: Verdict) => void };
 }
 
 export interface ReplicaBreakerOptions {
@@ -43,11 +43,14 @@ export function createReplicaBreaker({ failures, pauseMs, onOpen, onClose }: Rep
       const { promise: ended, resolve, reject } = Promise.withResolvers<Verdict>();
       const isProbe = policy.state === CircuitState.Open;
       policy.execute(() => ended).catch(ignoreUnknownEnd);
-      return (verdict) => {
-        if (verdict !== 'unknown') return resolve(verdict);
-        // cockatiel takes every probe that does not fail for a success. It keeps one that is out as "open, and the pause over".
-        if (isProbe) policy = createPolicy({ initialState: policy.toJSON() });
-        reject(new Error('the call ended without telling anything of the replica'));
+      return {
+        isProbe,
+        settle(verdict) {
+          if (verdict !== 'unknown') return resolve(verdict);
+          // cockatiel takes every probe that does not fail for a success. It keeps one that is out as "open, and the pause over".
+          if (isProbe) policy = createPolicy({ initialState: policy.toJSON() });
+          reject(new Error('the call ended without telling anything of the replica'));
+        },
       };
     },
   };

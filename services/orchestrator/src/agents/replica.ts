@@ -45,10 +45,12 @@ export function createReplica({ agentId, origin, logger, ...options }: CreateRep
     // A replica that has not been checked yet is tried: the call itself tells soon enough.
     isCallable: () => failedChecks < FAILED_CHECKS_TO_EJECT && breaker.isPassable(),
     async call(attempt) {
-      const settle = breaker.begin();
+      const { isProbe, settle } = breaker.begin();
       try {
         const answer = await attempt(origin);
-        return { answer, end: (thrown) => settle(judgeAnswer(thrown)) };
+        // A probe has shown what it was sent for when its answer begins; others must not wait until all of it is told.
+        if (isProbe) settle('works');
+        return { answer, end: (thrown) => !isProbe && settle(judgeAnswer(thrown)) };
       } catch (thrown) {
         settle(judgeCall(thrown));
         throw thrown;

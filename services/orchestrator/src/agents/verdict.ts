@@ -22,5 +22,6 @@ export function judgeAnswer(thrown: unknown): Verdict {
  * failed it. Else whoever sends what a model refuses could take the agent from everybody.
  */
 function isReplicaFault({ status, saidByPeer, code }: RubotError): boolean {
-  return status >= 500 && (!saidByPeer || code === 'internal');
+  // Keys that differ are the operator's to mend, and must not look like an agent that is down.
+  return code !== 'misconfigured' && status >= 500 && (!saidByPeer || code === 'internal');
 }
