@@ -101,7 +101,7 @@ describe('a failing install ends in one line that says what to do', () => {
     ['a full disk, as pnpm 12 says it', 'Failed to write cafs: No\n      space left on device (os error 28)', /no space is left/],
     [
       'no network',
-      'npm error request to https://registry.npmjs.org/pnpm failed, reason: getaddrinfo EAI_AGAIN',
+      'npm error request to https://registry.example.com/pnpm failed, reason: getaddrinfo EAI_AGAIN',
       /registry cannot be reached/,
     ],
     ['no network, as pnpm 12 says it', 'client error (Connect): dns error: error resolving DNS', /registry cannot be reached/],
