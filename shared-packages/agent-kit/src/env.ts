@@ -3,7 +3,6 @@ import { findPlainOrigins, type RotatingSecret, toRotatingSecret, type Variables
 import { sharedVariables } from '@rubot/config/vars';
 import type { LogSource } from '@rubot/logging';
 import { chooseModel, findModelProblems, type ModelAccess, modelVariables, toModelAccess } from '@rubot/models/variables';
-import { z } from 'zod';
 import type { Agent } from './define-agent.ts';
 
 const commonVariables = {
@@ -17,9 +16,7 @@ const commonVariables = {
   MAX_BODY_BYTES: sharedVariables.MAX_BODY_BYTES,
   REQUEST_TIMEOUT_MS: sharedVariables.REQUEST_TIMEOUT_MS,
   ...modelVariables,
-  DRAIN_TIMEOUT_MS: variable(z.coerce.number().int().min(0).max(3_600_000).default(30_000), {
-    description: 'How long answers may go on after SIGTERM.',
-  }),
+  DRAIN_TIMEOUT_MS: sharedVariables.DRAIN_TIMEOUT_MS,
 } as const;
 
 export interface AgentConfig {

@@ -1,3 +1,4 @@
+import { HEADERS } from '@rubot/contracts/headers';
 import { RubotError } from '@rubot/errors';
 
 /** One moment by which the whole chain must have answered, and the signal that says "stop". */
@@ -46,6 +47,12 @@ function toDeadlineError(timeoutMs: number): RubotError {
     'deadline_exceeded',
     `The answer was not complete within ${timeoutMs} ms. Ask for less at once, or raise REQUEST_TIMEOUT_MS.`,
   );
+}
+
+/** What the caller grants by header, never more than this service's own limit. */
+export function readGrantedMs(headers: Headers, limitMs: number): number {
+  const granted = Number(headers.get(HEADERS.timeoutMs) ?? Number.NaN);
+  return Number.isFinite(granted) && granted >= 0 ? Math.min(granted, limitMs) : limitMs;
 }
 
 /**

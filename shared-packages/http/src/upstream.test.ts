@@ -5,7 +5,7 @@ import { COMMON_EVENTS } from '@rubot/logging/events';
 import { startSpan } from '@rubot/logging/span';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createDeadline } from './deadline.ts';
+import { createDeadline, readGrantedMs } from './deadline.ts';
 import { callUpstream, callUpstreamJson, type FetchLike, type UpstreamCall } from './upstream.ts';
 
 const Answer = z.looseObject({ ok: z.literal(true) });
@@ -134,6 +134,17 @@ describe('createDeadline', () => {
     client.abort('Client connection prematurely closed.');
     expect(deadline.signal.reason).toMatchObject({ code: 'cancelled' });
     expect(createDeadline({ timeoutMs: 60_000, callerSignal: client.signal }).signal.reason).toMatchObject({ code: 'cancelled' });
+  });
+
+  it.each([
+    ['300', 300],
+    ['99999999', 5_000],
+    ['-1', 5_000],
+    ['soon', 5_000],
+    [undefined, 5_000],
+  ])('takes a granted time of %s for %i ms', (granted, expected) => {
+    const headers = new Headers(granted === undefined ? {} : { 'x-rubot-timeout-ms': granted });
+    expect(readGrantedMs(headers, 5_000)).toBe(expected);
   });
 
   it('counts down and never below zero', () => {

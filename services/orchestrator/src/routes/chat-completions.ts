@@ -2,7 +2,7 @@ import { ChatRequest } from '@rubot/contracts/chat-request';
 import { HEADERS, parseAllowedAgents } from '@rubot/contracts/headers';
 import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
-import { createDeadline } from '@rubot/http/deadline';
+import { createDeadline, readGrantedMs } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
 import { newRunId } from '@rubot/http/run-id';
 import { createSseResponse } from '@rubot/http/sse-response';
@@ -39,7 +39,7 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Bas
     const outlives = readOnDisconnect(headers) === 'continue';
     const allowedAgents = parseAllowedAgents(headers.get(HEADERS.allowedAgents));
     const eligible = findEligible(deps.directory, allowedAgents, request.model);
-    const timeoutMs = readTimeoutMs(c, deps);
+    const timeoutMs = toTimeoutMs(readGrantedMs(headers, deps.config.requestTimeoutMs));
     const accepted: NewRun = { runId, caller, request, allowedAgents, timeoutMs, traceId: span.traceId, spanId: span.spanId };
     const writer = await deps.runs.create(accepted);
     const deadline = createDeadline({ timeoutMs, callerSignal: outlives ? undefined : c.req.raw.signal });
@@ -54,9 +54,7 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Bas
 const RESERVE_MS = 250;
 const MAX_RESERVED_SHARE = 0.1;
 
-function readTimeoutMs(c: Context<BaseEnv>, { config }: OrchestratorDeps): number {
-  const granted = Number(c.req.header(HEADERS.timeoutMs) ?? Number.NaN);
-  const grantedMs = Number.isFinite(granted) && granted >= 0 ? Math.min(granted, config.requestTimeoutMs) : config.requestTimeoutMs;
+function toTimeoutMs(grantedMs: number): number {
   return Math.floor(grantedMs - Math.min(RESERVE_MS, grantedMs * MAX_RESERVED_SHARE));
 }
 

@@ -1,9 +1,8 @@
 import { ChatRequest } from '@rubot/contracts/chat-request';
-import { HEADERS } from '@rubot/contracts/headers';
 import type { RubotError } from '@rubot/errors';
 import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
-import { createDeadline } from '@rubot/http/deadline';
+import { createDeadline, readGrantedMs } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
 import { createSseResponse } from '@rubot/http/sse-response';
 import type { Context, Handler } from 'hono';
@@ -31,7 +30,10 @@ export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Hand
     span.annotate(toLogContext(caller));
     const { value } = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes + BRIEF_BYTES });
     const request = parseInput(ChatRequest, value);
-    const deadline = createDeadline({ timeoutMs: readTimeoutMs(c, deps), callerSignal: c.req.raw.signal });
+    const deadline = createDeadline({
+      timeoutMs: readGrantedMs(c.req.raw.headers, deps.config.requestTimeoutMs),
+      callerSignal: c.req.raw.signal,
+    });
     const run: AgentRun = { agent, deps, caller, request, span, deadline, record: createRunRecord({ agent, model: deps.model }) };
     if (request.stream === true) return streamAnswer(c, run);
     try {
@@ -40,12 +42,6 @@ export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Hand
       deadline.clear();
     }
   };
-}
-
-/** What the caller grants, never more than this agent's own limit. */
-function readTimeoutMs(c: Context<BaseEnv>, { config }: AgentDeps): number {
-  const granted = Number(c.req.header(HEADERS.timeoutMs) ?? Number.NaN);
-  return Number.isFinite(granted) && granted >= 0 ? Math.min(granted, config.requestTimeoutMs) : config.requestTimeoutMs;
 }
 
 /** The status waits for the first event: a failure before it has a status of its own, one after it is a frame. */

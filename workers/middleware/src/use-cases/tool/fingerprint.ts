@@ -1,4 +1,5 @@
 import { RubotError } from '@rubot/errors';
+import { toHex } from '@rubot/logging/hex';
 import canonicalize from 'canonicalize';
 
 /**
@@ -8,7 +9,7 @@ import canonicalize from 'canonicalize';
  */
 export async function fingerprintCall(toolName: string, input: unknown): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(spell([toolName, input])));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return toHex(new Uint8Array(digest));
 }
 
 function spell(value: unknown): string {
