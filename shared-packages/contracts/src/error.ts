@@ -17,6 +17,7 @@ export const ERROR_CODES = [
   'idempotency_mismatch',
   'rate_limited',
   'cancelled',
+  'slow_reader',
   'internal',
   'run_crashed',
   'misconfigured',

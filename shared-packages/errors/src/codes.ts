@@ -25,6 +25,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
   idempotency_mismatch: { status: 422, type: 'invalid_request_error', retryable: false },
   rate_limited: { status: 429, type: 'rate_limit_error', retryable: true },
   cancelled: { status: 499, type: 'request_cancelled', retryable: false },
+  slow_reader: { status: 408, type: 'server_error', retryable: false },
   internal: { status: 500, type: 'server_error', retryable: false },
   run_crashed: { status: 500, type: 'server_error', retryable: false },
   misconfigured: { status: 500, type: 'server_error', retryable: false },

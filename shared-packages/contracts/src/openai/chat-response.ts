@@ -31,6 +31,20 @@ export const SliceReport = z.looseObject({
 });
 export type SliceReport = z.infer<typeof SliceReport>;
 
+/** A tool call that waits for a person. */
+export const PendingToolCall = z.looseObject({
+  tool_call_id: z.string(),
+  name: z.string(),
+  /** JSON text, as the model wrote it. */
+  arguments: z.string(),
+  slice_id: z.string(),
+  agent_id: z.string(),
+});
+export type PendingToolCall = z.infer<typeof PendingToolCall>;
+
+export const RequiredAction = z.looseObject({ tool_calls: z.array(PendingToolCall) });
+export type RequiredAction = z.infer<typeof RequiredAction>;
+
 /** rubot's own field beside OpenAI's, on a completion and on the last chunk of a stream. */
 export const RubotReport = z.looseObject({
   run_id: z.string().optional(),
@@ -39,6 +53,8 @@ export const RubotReport = z.looseObject({
   /** `none` when no plan was needed, `model`, or `fallback` when the planner gave no usable plan. */
   planner: z.string().optional(),
   link_url: z.string().optional(),
+  /** With the status `requires_action`: what has to be decided before the answer goes on. */
+  required_action: RequiredAction.optional(),
 });
 export type RubotReport = z.infer<typeof RubotReport>;
 

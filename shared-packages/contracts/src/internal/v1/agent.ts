@@ -2,6 +2,11 @@ import { z } from 'zod';
 import { AgentId } from '../../ids.ts';
 import { ChatMessage } from '../../openai/chat-request.ts';
 import { Usage } from '../../openai/chat-response.ts';
+import { ApprovalDecision } from '../../runs.ts';
+
+/** What a worker has slots of; an agent says which kind its runs take. */
+export const SLOT_TYPES = ['cpu', 'gpu'] as const;
+export type SlotType = (typeof SLOT_TYPES)[number];
 
 /** `GET /v1/capabilities`: what the planner is told, so lengths are bounded before a word reaches a prompt. */
 export const Capabilities = z.looseObject({
@@ -9,9 +14,37 @@ export const Capabilities = z.looseObject({
   source_id: AgentId,
   name: z.string().min(1).max(80),
   summary: z.string().min(1).max(600),
-  tools: z.array(z.looseObject({ name: z.string().max(64), description: z.string().max(600), effect: z.string() })).max(200),
+  tools: z
+    .array(
+      z.looseObject({
+        name: z.string().max(64),
+        description: z.string().max(600),
+        effect: z.string(),
+        needs_approval: z.boolean().optional(),
+      }),
+    )
+    .max(200),
+  /** A string and not an enum: a reader must survive a kind that a later version adds. */
+  slot_type: z.string().optional(),
 });
 export type Capabilities = z.infer<typeof Capabilities>;
+
+/**
+ * Value of the header that asks for steps. `1`: each step as an event. `2`: also, no tool that changes something is run
+ * before its call was told and sent back: the agent ends its stream with the calls `pending`, and goes on with them when
+ * it is asked again with them as its last message. So a call is on record before it has an effect.
+ */
+export const STEPS_TOLD = '1';
+export const STEPS_HELD = '2';
+
+/** What a call waits for: to be on record, or for a person's decision. */
+export const AWAITS = ['commit', 'approval'] as const;
+export const PendingCall = z.looseObject({ tool_call_id: z.string(), awaits: z.string() });
+export type PendingCall = z.infer<typeof PendingCall>;
+
+/** Value of the header `x-rubot-decisions`, URI-encoded JSON: what persons have decided on calls, by id. */
+export const CallDecisions = z.record(z.string(), ApprovalDecision);
+export type CallDecisions = z.infer<typeof CallDecisions>;
 
 /** Name of the SSE event that carries a finished step, sent when the caller asks for steps by header. */
 export const STEP_EVENT = 'step';
@@ -26,6 +59,8 @@ export const StepEvent = z.looseObject({
   usage: Usage,
   /** Why the model ended this step, where it was the last one of the answer. */
   finish_reason: z.string().nullish(),
+  /** Calls of the assistant message that were not run yet. With any, the stream ends behind this step, without a finish reason. */
+  pending: z.array(PendingCall).optional(),
 });
 export type StepEvent = z.infer<typeof StepEvent>;
 

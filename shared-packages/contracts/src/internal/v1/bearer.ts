@@ -36,3 +36,26 @@ export const VerifyBearerResponse = z.looseObject({
   expires_at: z.string(),
 });
 export type VerifyBearerResponse = z.infer<typeof VerifyBearerResponse>;
+
+/** Who accepts grants: the gateway, which made them. */
+export const GRANT_AUDIENCE = 'rubot-gateway/bearers';
+
+/** How long a run may go on, waiting included, before its sender has to speak again. */
+export const GRANT_TTL_SECONDS = 30 * 86_400;
+
+/** What a grant says: on whose behalf, and for which run, fresh data bearers may be asked for. */
+export const GrantClaims = z.object({
+  tenant: TenantId,
+  session: SessionId,
+  sender: SenderId,
+  run: RunId,
+  aud: z.literal(GRANT_AUDIENCE),
+  iat: z.number().int(),
+  exp: z.number().int(),
+});
+export type GrantClaims = z.infer<typeof GrantClaims>;
+
+/** `POST /internal/bearers` at the gateway: a fresh data bearer for the grant of a run, if the binding behind it still holds. */
+export const RenewBearerRequest = z.object({ grant: z.string().min(1).max(4_096) });
+export const RenewBearerResponse = z.looseObject({ bearer: z.string(), expires_in_seconds: z.number().int() });
+export type RenewBearerResponse = z.infer<typeof RenewBearerResponse>;

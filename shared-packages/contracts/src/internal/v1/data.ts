@@ -19,6 +19,8 @@ export const ToolDescription = z.looseObject({
   description: z.string(),
   /** `read` or `write`; a string, so that a reader survives a third kind and can refuse to use it. */
   effect: z.string(),
+  /** True where a person has to agree to each call. */
+  needs_approval: z.boolean().optional(),
   input_schema: z.record(z.string(), z.unknown()),
 });
 export type ToolDescription = z.infer<typeof ToolDescription>;
