@@ -1,7 +1,7 @@
 import type { StepEvent } from '@rubot/contracts/agent';
 import type { ChatRequest } from '@rubot/contracts/chat-request';
-import type { SliceReport, Usage } from '@rubot/contracts/chat-response';
-import type { ListRunsQuery, RunEvent, RunEventType, RunResource, RunStatus } from '@rubot/contracts/runs';
+import type { PendingToolCall, SliceReport, Usage } from '@rubot/contracts/chat-response';
+import type { ListRunsQuery, OpenStatus, RunEvent, RunEventType, RunResource, RunStatus } from '@rubot/contracts/runs';
 import type { OpenAiErrorBody } from '@rubot/errors/to-openai';
 import type { AllowedAgents } from '../agents/eligible.ts';
 import type { StoredPlan } from '../planning/stored-plan.ts';
@@ -25,7 +25,7 @@ export interface RunStep {
 }
 
 export interface RunOutcome {
-  readonly status: Exclude<RunStatus, 'running'>;
+  readonly status: Exclude<RunStatus, OpenStatus>;
   readonly slices: readonly SliceReport[];
   readonly usage: Usage;
   readonly error: OpenAiErrorBody['error'] | undefined;
@@ -51,6 +51,8 @@ export interface RunWriter {
   write(batch: RunBatch): Promise<void>;
   /** Gives the run its one outcome, with its last events. @throws RubotError `conflict` as above */
   finish(outcome: RunOutcome, events: readonly NewEvent[]): Promise<void>;
+  /** Lets the run wait for decisions on these calls; whoever takes it up again does so with a new attempt. @throws RubotError `conflict` as above */
+  park(calls: readonly PendingToolCall[], events: readonly NewEvent[]): Promise<void>;
 }
 
 /** A run that was left by the process that had it, taken over by this one. */

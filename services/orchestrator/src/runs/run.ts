@@ -1,3 +1,4 @@
+import type { CallDecisions } from '@rubot/contracts/agent';
 import type { ChatRequest } from '@rubot/contracts/chat-request';
 import type { Deadline } from '@rubot/http/deadline';
 import type { Span } from '@rubot/logging/span';
@@ -26,4 +27,14 @@ export interface Run {
   /** What earlier attempts have decided and done; nothing of it is paid for again. */
   readonly plan: StoredPlan | undefined;
   readonly steps: readonly RunStep[];
+  /** What persons have decided on calls of those steps, by call id. */
+  readonly decisions: CallDecisions;
+  /** A data bearer that lives for some time yet; to be asked for before each call of an agent. */
+  freshBearer(): Promise<DataBearer>;
+}
+
+export interface DataBearer {
+  readonly token: string;
+  /** When its holder should have another one, in epoch milliseconds. */
+  readonly renewAtMs: number;
 }
