@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Capabilities, STEP_EVENT, type StepEvent } from '@rubot/contracts/agent';
+import { type Capabilities, type SlotType, STEP_EVENT, type StepEvent } from '@rubot/contracts/agent';
 import { closeServer, createExchange, type ModelExchange, readBody } from './model-upstream.ts';
 
-/** What a test makes an agent do with one completion. */
+/** What a test makes an agent do with one completion; `followPlan` is one that keeps the whole contract by itself. */
 export type AgentScript = (exchange: ModelExchange) => Promise<void> | void;
 
 /** An agent on a real socket that speaks the agent contract and does what a test tells it. */
@@ -34,15 +34,18 @@ export interface StartFakeAgentOptions {
   readonly id: string;
   readonly name?: string;
   readonly summary?: string;
+  /** What its runs take of a worker, as its capabilities tell it. */
+  readonly slotType?: SlotType;
   /** To come back where an agent stood before; any free port otherwise. */
   readonly port?: number;
 }
 
-export async function startFakeAgent({ id, name = id, summary = `Knows ${id}.`, port = 0 }: StartFakeAgentOptions): Promise<FakeAgent> {
+export async function startFakeAgent(options: StartFakeAgentOptions): Promise<FakeAgent> {
+  const { id, name = id, summary = `Knows ${id}.`, slotType = 'cpu', port = 0 } = options;
   const completions: ModelExchange[] = [];
   const waiting: ((exchange: ModelExchange) => void)[] = [];
   const counts = new Map<string, number>();
-  const described: Capabilities = { schema_version: '1', source_id: id, name, summary, tools: [] };
+  const described: Capabilities = { schema_version: '1', source_id: id, name, summary, tools: [], slot_type: slotType };
   let script: AgentScript = (exchange) => exchange.answer({ text: `answer of ${id}` });
   let capabilities: CapabilitiesAnswer = { status: 200, body: described };
   let readiness: number | 'hang' = 200;

@@ -85,8 +85,8 @@ function finishReasonOf(answer: ModelAnswer): string {
   return answer.finishReason ?? ((answer.toolCalls?.length ?? 0) > 0 ? 'tool_calls' : 'stop');
 }
 
-function withTotal(usage: ModelUsage): Record<string, number> {
-  return { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens };
+function withTotal({ prompt_tokens, completion_tokens }: ModelUsage): Record<string, number> {
+  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }
 
 function toFrame(value: unknown): string {

@@ -1,7 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DEFAULT_USAGE, DONE_FRAME, type ModelAnswer, toChunkFrame, toCompletion, toFrames, toUsageFrame } from './model-frames.ts';
+import {
+  DEFAULT_USAGE,
+  DONE_FRAME,
+  type ModelAnswer,
+  type ModelUsage,
+  toChunkFrame,
+  toCompletion,
+  toFrames,
+  toUsageFrame,
+} from './model-frames.ts';
 
 export type { ModelAnswer } from './model-frames.ts';
 
@@ -27,8 +36,8 @@ export interface ModelExchange {
   begin(): void;
   sendText(text: string): void;
   sendRaw(bytes: string | Uint8Array): void;
-  /** Ends a stream as a whole one. */
-  finish(finishReason?: string): void;
+  /** Ends a stream as a whole one; with `null` no reason is told, as behind calls that an agent holds back. */
+  finish(finishReason?: string | null, usage?: ModelUsage): void;
   cut(kind: CutKind): void;
   answer(answer: ModelAnswer): void;
   refuse(status: number, body: string, headers?: Record<string, string>): void;
@@ -126,8 +135,9 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
     begin,
     sendRaw,
     sendText: (text) => sendRaw(toChunkFrame({ content: text })),
-    finish(finishReason = 'stop') {
-      sendRaw(`${toChunkFrame({}, finishReason)}${toUsageFrame(DEFAULT_USAGE)}${DONE_FRAME}`);
+    finish(finishReason = 'stop', usage = DEFAULT_USAGE) {
+      if (finishReason !== null) sendRaw(toChunkFrame({}, finishReason));
+      sendRaw(`${toUsageFrame(usage)}${DONE_FRAME}`);
       response.end();
     },
     cut: (kind) => cutConnection(response, kind),

@@ -42,7 +42,11 @@ export const AWAITS = ['commit', 'approval'] as const;
 export const PendingCall = z.looseObject({ tool_call_id: z.string(), awaits: z.string() });
 export type PendingCall = z.infer<typeof PendingCall>;
 
-/** Value of the header `x-rubot-decisions`, URI-encoded JSON: what persons have decided on calls, by id. */
+/**
+ * Value of the header `x-rubot-decisions`, URI-encoded JSON: what persons have decided on calls, by id. It is sent with
+ * every journal that ends in open calls, be it `{}`, and never with a conversation alone: an agent runs open calls only
+ * where it came along, so that a client cannot have one run by putting it into its conversation.
+ */
 export const CallDecisions = z.record(z.string(), ApprovalDecision);
 export type CallDecisions = z.infer<typeof CallDecisions>;
 
@@ -55,7 +59,8 @@ export const STEP_EVENT = 'step';
  */
 export const StepEvent = z.looseObject({
   index: z.number().int().nonnegative(),
-  messages: z.array(ChatMessage).min(1),
+  /** Empty where all that was left are calls that await approval still: then there is nothing to keep. */
+  messages: z.array(ChatMessage),
   usage: Usage,
   /** Why the model ended this step, where it was the last one of the answer. */
   finish_reason: z.string().nullish(),
