@@ -2,8 +2,9 @@ import { RubotError } from '@rubot/errors';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { BEARER_ALGORITHM, BEARER_TYPE, type BearerKeys, importBearerKeys } from './keys.ts';
+import { type BearerKeys, importBearerKeys } from './keys.ts';
 import { type BearerSubject, mintBearer } from './mint.ts';
+import { TOKEN_ALGORITHM } from './signed-token.ts';
 import { verifyBearer } from './verify.ts';
 
 const SECRET = 'kJ8vQ2nX5bR9tY4wZ7mC1pL6dF3gH0sA';
@@ -57,7 +58,7 @@ function forge({ payload, header, secret = SECRET }: Forgery): Promise<string> {
     exp: iat + 300,
   };
   return new SignJWT({ ...claims, ...payload })
-    .setProtectedHeader({ alg: BEARER_ALGORITHM, typ: BEARER_TYPE, kid: keys.current.keyId, ...header })
+    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: 'rubot-data+jwt', kid: keys.current.keyId, ...header })
     .sign(new TextEncoder().encode(secret));
 }
 
@@ -112,7 +113,7 @@ describe('data bearer', () => {
   it('refuses an expired one, and an unsigned one', async () => {
     expect(await reasonFor(await mint(60), { nowMs: NOW_MS + 66_000 })).toMatch(/EXPIRED/);
     const [, payload] = (await mint()).split('.');
-    const header = btoa(JSON.stringify({ alg: 'none', typ: BEARER_TYPE, kid: keys.current.keyId })).replaceAll('=', '');
+    const header = btoa(JSON.stringify({ alg: 'none', typ: 'rubot-data+jwt', kid: keys.current.keyId })).replaceAll('=', '');
     expect(await reasonFor(`${header}.${payload}.`)).toBeDefined();
   });
 

@@ -1,8 +1,5 @@
 import type { RotatingSecret } from '@rubot/config/variable';
-
-/** `typ` of every data bearer: a token made for any other purpose is refused by it (RFC 8725 §3.11). */
-export const BEARER_TYPE = 'rubot-data+jwt';
-export const BEARER_ALGORITHM = 'HS256';
+import { toHex } from '@rubot/contracts/hex';
 
 export interface SigningKey {
   readonly keyId: string;
@@ -28,8 +25,4 @@ async function importSigningKey(secret: string): Promise<SigningKey> {
   // An HMAC and not a plain hash of the secret, so that the key id helps nobody to guess it offline any faster than a bearer does.
   const fingerprint = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode('rubot bearer key id'));
   return { keyId: toHex(new Uint8Array(fingerprint).subarray(0, 8)), key };
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

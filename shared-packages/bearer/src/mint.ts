@@ -1,6 +1,7 @@
-import { BEARER_MAX_TTL_SECONDS, BEARER_MIN_TTL_SECONDS, type BearerScope, MIDDLEWARE_AUDIENCE } from '@rubot/contracts/bearer';
-import { SignJWT } from 'jose';
-import { BEARER_ALGORITHM, BEARER_TYPE, type BearerKeys } from './keys.ts';
+import type { BearerScope } from '@rubot/contracts/bearer';
+import { DATA_BEARER } from './data-bearer.ts';
+import type { BearerKeys } from './keys.ts';
+import { signToken } from './signed-token.ts';
 
 export interface BearerSubject {
   readonly tenantId: string;
@@ -20,19 +21,13 @@ export interface MintBearerOptions {
 
 /** A compact JWS that lets its holder reach one tenant's data, in one run, for minutes. */
 export function mintBearer({ keys, subject, ttlSeconds, nowMs }: MintBearerOptions): Promise<string> {
-  const issuedAtSeconds = Math.floor(nowMs / 1_000);
-  const lifeSeconds = Math.min(BEARER_MAX_TTL_SECONDS, Math.max(BEARER_MIN_TTL_SECONDS, Math.floor(ttlSeconds)));
-  return new SignJWT({
+  const claims = {
     tenant: subject.tenantId,
     session: subject.sessionId,
     sender: subject.senderId,
     run: subject.runId,
     scope: subject.scope.join(' '),
-  })
-    .setProtectedHeader({ alg: BEARER_ALGORITHM, typ: BEARER_TYPE, kid: keys.current.keyId })
-    .setAudience(MIDDLEWARE_AUDIENCE)
-    .setJti(crypto.randomUUID())
-    .setIssuedAt(issuedAtSeconds)
-    .setExpirationTime(issuedAtSeconds + lifeSeconds)
-    .sign(keys.current.key);
+    jti: crypto.randomUUID(),
+  };
+  return signToken(DATA_BEARER, { keys, claims, lifeSeconds: ttlSeconds, nowMs });
 }

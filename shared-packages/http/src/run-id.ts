@@ -1,4 +1,4 @@
-import { toHex } from '@rubot/logging/hex';
+import { toHex } from '@rubot/contracts/hex';
 
 /** `run_` and a UUIDv7 without hyphens (RFC 9562 §5.7): ids sort by the time they were made, which indexes like. */
 export function newRunId(nowMs: number = Date.now()): string {

@@ -1,6 +1,6 @@
 import { HEADERS } from '@rubot/contracts/headers';
+import { toHex } from '@rubot/contracts/hex';
 import { SpanId, TraceId } from '@rubot/contracts/ids';
-import { toHex } from './hex.ts';
 
 /** Where a request stands in its trace before a span of ours has begun. */
 export interface TraceContext {

@@ -1,5 +1,5 @@
+import { toHex } from '@rubot/contracts/hex';
 import { RubotError } from '@rubot/errors';
-import { toHex } from '@rubot/logging/hex';
 import canonicalize from 'canonicalize';
 
 /**
