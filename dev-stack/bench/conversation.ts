@@ -1,16 +1,3 @@
-/** How the fake orchestrator is asked to answer, by the model that the request names. */
-export const ANSWERS = {
-  whole: 'bench/whole',
-  /** As many tokens as it can write, at once. */
-  burst: 'bench/burst',
-  /** The first token at once, then silence until the answer's end a moment later. */
-  firstToken: 'bench/first-token',
-  /** A token every 50 ms, each bearing the moment at which it was written. */
-  paced: 'bench/paced',
-} as const;
-
-export type AnswerKind = keyof typeof ANSWERS;
-
 /** A conversation of a usual size: a system prompt, two turns behind it and a question. */
 const MESSAGES = [
   {
@@ -29,9 +16,14 @@ const MESSAGES = [
   },
 ];
 
-export function toRequestBody(kind: AnswerKind): string {
-  const stream = kind === 'whole' ? {} : { stream: true, stream_options: { include_usage: true } };
-  return JSON.stringify({ model: ANSWERS[kind], messages: MESSAGES, temperature: 0.2, user: 'bench', ...stream });
+export interface RequestOptions {
+  readonly model: string;
+  readonly stream: boolean;
+}
+
+export function toRequestBody({ model, stream, ...fields }: RequestOptions & Readonly<Record<string, unknown>>): string {
+  const streaming = stream ? { stream, stream_options: { include_usage: true } } : {};
+  return JSON.stringify({ model, messages: MESSAGES, temperature: 0.2, user: 'bench', ...streaming, ...fields });
 }
 
 export interface Identity {
@@ -43,7 +35,8 @@ export function toIdentity(index: number): Identity {
   return { sessionId: `session-${index}`, senderId: `sender-${index}` };
 }
 
-export function toRequestHeaders(apiKey: string, { sessionId, senderId }: Identity): Record<string, string> {
+/** What a client sends to the gateway. */
+export function toClientHeaders(apiKey: string, { sessionId, senderId }: Identity): Record<string, string> {
   return {
     authorization: `Bearer ${apiKey}`,
     'content-type': 'application/json',

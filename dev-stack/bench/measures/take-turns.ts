@@ -1,4 +1,8 @@
-import type { RoundPlan } from '../plan.ts';
+/** A round is one turn of every subject; ratios are taken within rounds. */
+export interface RoundPlan {
+  readonly rounds: number;
+  readonly turnMs: number;
+}
 
 /** Measures every subject once a round, in turn (A B A B), and gives each one's results in the order of the rounds. */
 export async function takeTurns<Subject extends string, Result>(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ANSWERS } from '../conversation.ts';
+import { ANSWERS } from './answers.ts';
 
 /** Field of a paced token that holds the moment of its writing, on the clock that all processes of a machine share. */
 export const WRITTEN_AT_NS = 'written_at_ns';

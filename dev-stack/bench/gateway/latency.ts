@@ -1,7 +1,8 @@
+import { measureOpenLoop } from '../measures/open-loop.ts';
+import { type CompletionClient, createCompletionClient } from '../measures/post-completion.ts';
 import { percentile } from '../statistics.ts';
-import type { Target } from '../targets/start-targets.ts';
-import { measureOpenLoop } from './open-loop.ts';
-import { type CompletionClient, createCompletionClient } from './post-completion.ts';
+import type { Target } from '../targets/target.ts';
+import { toGatewayBody } from './answers.ts';
 
 export const REQUESTS_PER_SECOND = 200;
 export const STREAMS_PER_SECOND = 100;
@@ -14,14 +15,13 @@ export interface LatencyTurn {
 
 export interface LatencyOptions {
   readonly target: Target;
-  readonly apiKey: string;
   readonly turnMs: number;
 }
 
 /** Time to the whole of an answer, at a fixed rate. */
 export function measureLatency(options: LatencyOptions): Promise<LatencyTurn> {
   return measureAtRate(options, REQUESTS_PER_SECOND, async (client, index) => {
-    await client.post('whole', index % SESSIONS, () => {});
+    await client.post(toGatewayBody('whole'), index % SESSIONS, () => {});
     return performance.now();
   });
 }
@@ -30,7 +30,7 @@ export function measureLatency(options: LatencyOptions): Promise<LatencyTurn> {
 export function measureFirstToken(options: LatencyOptions): Promise<LatencyTurn> {
   return measureAtRate(options, STREAMS_PER_SECOND, async (client, index) => {
     let firstTokenMs: number | undefined;
-    await client.post('firstToken', index % SESSIONS, () => {
+    await client.post(toGatewayBody('firstToken'), index % SESSIONS, () => {
       firstTokenMs ??= performance.now();
     });
     if (firstTokenMs === undefined) throw new Error('a stream ended without a token');
@@ -39,11 +39,11 @@ export function measureFirstToken(options: LatencyOptions): Promise<LatencyTurn>
 }
 
 async function measureAtRate(
-  { target, apiKey, turnMs }: LatencyOptions,
+  { target, turnMs }: LatencyOptions,
   ratePerSecond: number,
   send: (client: CompletionClient, index: number) => Promise<number>,
 ): Promise<LatencyTurn> {
-  const client = createCompletionClient(target, apiKey);
+  const client = createCompletionClient(target);
   try {
     // Connections are made before, as clients keep theirs.
     await Promise.all(Array.from({ length: 8 }, (_, index) => send(client, index)));

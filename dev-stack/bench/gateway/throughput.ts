@@ -1,7 +1,8 @@
 import autocannon from 'autocannon';
-import { type AnswerKind, type Identity, toIdentity, toRequestBody, toRequestHeaders } from '../conversation.ts';
-import type { Target } from '../targets/start-targets.ts';
-import { readCpuTimeMs } from './cpu-time.ts';
+import { type Identity, toIdentity } from '../conversation.ts';
+import { readCpuTimeMs } from '../measures/cpu-time.ts';
+import { type AnswerKind, toGatewayBody } from './answers.ts';
+import type { GatewayBenchTarget } from './start-targets.ts';
 
 export interface ThroughputTurn {
   readonly requestsPerSecond: number;
@@ -10,8 +11,7 @@ export interface ThroughputTurn {
 }
 
 export interface ThroughputOptions {
-  readonly target: Target;
-  readonly apiKey: string;
+  readonly target: GatewayBenchTarget;
   readonly kind: AnswerKind;
   readonly turnMs: number;
   /** `known`: a few conversations that go on, so that their sessions are remembered. `new`: each request is a session's first. */
@@ -25,13 +25,13 @@ const SAMPLE_MS = 50;
 let newSessions = 0;
 
 /** As many requests as the target answers over a fixed number of connections, each waiting for its answer. */
-export async function measureThroughput({ target, apiKey, kind, turnMs, sessions }: ThroughputOptions): Promise<ThroughputTurn> {
+export async function measureThroughput({ target, kind, turnMs, sessions }: ThroughputOptions): Promise<ThroughputTurn> {
   const cpuBeforeMs = await readCpuTimeMs(target.processId);
   const result = await autocannon({
     url: `${target.url}/v1/chat/completions`,
     method: 'POST',
-    body: toRequestBody(kind),
-    requests: sessions === 'known' ? toKnownRequests(apiKey) : [toNewSessionRequest(apiKey)],
+    body: toGatewayBody(kind),
+    requests: sessions === 'known' ? toKnownRequests(target) : [toNewSessionRequest(target)],
     connections: CONNECTIONS,
     duration: turnMs / 1_000,
     sampleInt: SAMPLE_MS,
@@ -52,12 +52,12 @@ function toMicrosecondsPerRequest(beforeMs: number | undefined, afterMs: number 
   return beforeMs === undefined || afterMs === undefined ? undefined : ((afterMs - beforeMs) * 1_000) / requests;
 }
 
-function toKnownRequests(apiKey: string): autocannon.Request[] {
-  return Array.from({ length: KNOWN_SESSIONS }, (_, index) => ({ headers: toRequestHeaders(apiKey, toIdentity(index)) }));
+function toKnownRequests({ toHeaders }: GatewayBenchTarget): autocannon.Request[] {
+  return Array.from({ length: KNOWN_SESSIONS }, (_, index) => ({ headers: toHeaders(toIdentity(index)) }));
 }
 
-function toNewSessionRequest(apiKey: string): autocannon.Request {
-  return { setupRequest: (request) => ({ ...request, headers: toRequestHeaders(apiKey, nextIdentity()) }) };
+function toNewSessionRequest({ toHeaders }: GatewayBenchTarget): autocannon.Request {
+  return { setupRequest: (request) => ({ ...request, headers: toHeaders(nextIdentity()) }) };
 }
 
 function nextIdentity(): Identity {

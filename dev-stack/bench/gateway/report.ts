@@ -1,28 +1,14 @@
+import { renderTable, showSpread } from '../table.ts';
+import type { ChunkFidelity } from './chunk-fidelity.ts';
+import { REQUESTS_PER_SECOND, STREAMS_PER_SECOND } from './latency.ts';
 import type { BenchResult, LatencyResult, ThroughputResult } from './measure.ts';
-import type { ChunkFidelity } from './measures/chunk-fidelity.ts';
-import { REQUESTS_PER_SECOND, STREAMS_PER_SECOND } from './measures/latency.ts';
-import { CONNECTIONS } from './measures/throughput.ts';
-import type { Spread } from './statistics.ts';
-import { BURST_TOKENS, PACE_MS, PACED_TOKENS } from './upstream/answers.ts';
+import { BURST_TOKENS, PACE_MS, PACED_TOKENS } from './orchestrator-answers.ts';
+import { CONNECTIONS } from './throughput.ts';
 
-/** What was measured where: figures of two machines, or of two loads, are not comparable. */
-export interface Circumstances {
-  readonly node: string;
-  readonly workerdCompatibilityDate: string;
-  readonly cores: number;
-  readonly processor: string;
-  readonly loadAverage: number;
-  readonly tookSeconds: number;
-}
-
-type Row = readonly string[];
-
-export function renderReport(result: BenchResult, circumstances: Circumstances): string {
-  const { node, workerdCompatibilityDate, cores, processor, loadAverage, tookSeconds } = circumstances;
+export function renderReport(result: BenchResult, compatibilityDate: string): readonly string[] {
   return [
-    'rubot bench: the gateway in raw workerd against a bare pass-through Worker, in alternating rounds',
-    `workerd ${workerdCompatibilityDate}, Node ${node}, ${cores} × ${processor}, load average ${loadAverage.toFixed(1)} before; took ${tookSeconds.toFixed(0)} s`,
-    `In the gateway everything is on: key, identity, session, a bearer minted for each request, ${result.logLinesPerRequest.toFixed(1)} log lines a request.`,
+    'the gateway in raw workerd against a bare pass-through Worker, in alternating rounds',
+    `workerd ${compatibilityDate}. In the gateway everything is on: key, identity, session, a bearer minted for each request, ${result.logLinesPerRequest.toFixed(1)} log lines a request.`,
     'Sessions are resolved through the service binding by a stand-in Worker, as D1 does not run in raw workerd.',
     'Ratios and added times: median of paired rounds (smallest – largest).',
     '',
@@ -39,8 +25,7 @@ export function renderReport(result: BenchResult, circumstances: Circumstances):
     ...renderLatency(`Time to the first token at ${STREAMS_PER_SECOND} streams/s, open loop`, result.firstToken),
     '',
     ...renderChunks(result.chunks),
-    '',
-  ].join('\n');
+  ];
 }
 
 function renderThroughput(title: string, unit: string, results: Readonly<Record<string, ThroughputResult>>): readonly string[] {
@@ -73,20 +58,4 @@ function renderChunks(results: Readonly<Record<string, ChunkFidelity>>): readonl
     `${maxDelayMs.toFixed(2)} ms`,
   ]);
   return renderTable([[`${PACED_TOKENS} chunks, ${PACE_MS} ms apart`, 'arrive as', 'streams', 'delay p50', 'longest'], ...rows]);
-}
-
-function showSpread({ median, min, max }: Spread, digits: number): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)} – ${max.toFixed(digits)})`;
-}
-
-/** The first column to the left, figures to the right; a rule under the head. */
-function renderTable(rows: readonly Row[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => row.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join('  '));
-  const rule = widths.map((width) => '─'.repeat(width)).join('  ');
-  return [...lines.slice(0, 1), rule, ...lines.slice(1)];
-}
-
-function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
 }

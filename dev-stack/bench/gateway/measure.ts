@@ -1,10 +1,10 @@
-import { type ChunkFidelity, measureChunkFidelity } from './measures/chunk-fidelity.ts';
-import { type LatencyOptions, type LatencyTurn, measureFirstToken, measureLatency } from './measures/latency.ts';
-import { takeTurns } from './measures/take-turns.ts';
-import { measureThroughput, type ThroughputTurn } from './measures/throughput.ts';
-import type { Plan, RoundPlan } from './plan.ts';
-import { percentile, type Spread, toPairedSpread, toSpread } from './statistics.ts';
-import { type RunningTargets, TARGET_NAMES, type TargetName } from './targets/start-targets.ts';
+import { type RoundPlan, takeTurns } from '../measures/take-turns.ts';
+import { percentile, type Spread, toPairedSpread, toSpread } from '../statistics.ts';
+import { type ChunkFidelity, measureChunkFidelity } from './chunk-fidelity.ts';
+import { type LatencyOptions, type LatencyTurn, measureFirstToken, measureLatency } from './latency.ts';
+import type { GatewayPlan } from './plan.ts';
+import { type RunningTargets, TARGET_NAMES, type TargetName } from './start-targets.ts';
+import { measureThroughput, type ThroughputTurn } from './throughput.ts';
 
 /** A target, or the gateway under requests of which each begins a session. */
 export type ThroughputSubject = TargetName | 'gateway, new sessions';
@@ -36,7 +36,7 @@ export interface BenchResult {
 
 const THROUGHPUT_SUBJECTS: readonly ThroughputSubject[] = [...TARGET_NAMES, 'gateway, new sessions'];
 
-export async function measureAll(running: RunningTargets, plan: Plan): Promise<BenchResult> {
+export async function measureAll(running: RunningTargets, plan: GatewayPlan): Promise<BenchResult> {
   await warmUp(running, plan.warmUpMs);
   await running.takeLogLines();
   const whole = await takeTurns(THROUGHPUT_SUBJECTS, plan.throughput, (subject, turnMs) => measureWhole(running, subject, turnMs));
@@ -49,9 +49,9 @@ export async function measureAll(running: RunningTargets, plan: Plan): Promise<B
     latency: await measureLatencies(running, plan.latency, measureLatency),
     firstToken: await measureLatencies(running, plan.firstToken, measureFirstToken),
     chunks: {
-      upstream: await measureChunkFidelity(running.targets.upstream, running.apiKey),
-      'pass-through': await measureChunkFidelity(running.targets['pass-through'], running.apiKey),
-      gateway: await measureChunkFidelity(running.targets.gateway, running.apiKey),
+      upstream: await measureChunkFidelity(running.targets.upstream),
+      'pass-through': await measureChunkFidelity(running.targets['pass-through']),
+      gateway: await measureChunkFidelity(running.targets.gateway),
     },
     logLinesPerRequest,
   };
@@ -65,22 +65,22 @@ async function warmUp(running: RunningTargets, turnMs: number): Promise<void> {
   }
 }
 
-function measureWhole({ targets, apiKey }: RunningTargets, subject: ThroughputSubject, turnMs: number): Promise<ThroughputTurn> {
+function measureWhole({ targets }: RunningTargets, subject: ThroughputSubject, turnMs: number): Promise<ThroughputTurn> {
   const isNew = subject === 'gateway, new sessions';
   const target = targets[isNew ? 'gateway' : subject];
-  return measureThroughput({ target, apiKey, kind: 'whole', turnMs, sessions: isNew ? 'new' : 'known' });
+  return measureThroughput({ target, kind: 'whole', turnMs, sessions: isNew ? 'new' : 'known' });
 }
 
-function measureBurst({ targets, apiKey }: RunningTargets, name: TargetName, turnMs: number): Promise<ThroughputTurn> {
-  return measureThroughput({ target: targets[name], apiKey, kind: 'burst', turnMs, sessions: 'known' });
+function measureBurst({ targets }: RunningTargets, name: TargetName, turnMs: number): Promise<ThroughputTurn> {
+  return measureThroughput({ target: targets[name], kind: 'burst', turnMs, sessions: 'known' });
 }
 
 async function measureLatencies(
-  { targets, apiKey }: RunningTargets,
+  { targets }: RunningTargets,
   plan: RoundPlan,
   measure: (options: LatencyOptions) => Promise<LatencyTurn>,
 ): Promise<Record<TargetName, LatencyResult>> {
-  const turns = await takeTurns(TARGET_NAMES, plan, (name, turnMs) => measure({ target: targets[name], apiKey, turnMs }));
+  const turns = await takeTurns(TARGET_NAMES, plan, (name, turnMs) => measure({ target: targets[name], turnMs }));
   return mapValues(turns, (own) => ({
     p50Ms: percentile(toSeries(own, 'p50Ms'), 50),
     p99Ms: percentile(toSeries(own, 'p99Ms'), 50),

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { type CompletionClient, createCompletionClient } from '../measures/post-completion.ts';
 import { percentile } from '../statistics.ts';
-import type { Target } from '../targets/start-targets.ts';
-import { PACE_MS, PACED_TOKENS, WRITTEN_AT_NS } from '../upstream/answers.ts';
-import { type CompletionClient, createCompletionClient } from './post-completion.ts';
+import type { Target } from '../targets/target.ts';
+import { toGatewayBody } from './answers.ts';
+import { PACE_MS, PACED_TOKENS, WRITTEN_AT_NS } from './orchestrator-answers.ts';
 
 export interface ChunkFidelity {
   readonly streams: number;
@@ -25,8 +26,8 @@ const STAGGER_MS = 7;
 const PacedToken = z.looseObject({ [WRITTEN_AT_NS]: z.string() });
 
 /** Whether tokens that are written 50 ms apart arrive one by one and when they were written; on several streams at once. */
-export async function measureChunkFidelity(target: Target, apiKey: string): Promise<ChunkFidelity> {
-  const client = createCompletionClient(target, apiKey);
+export async function measureChunkFidelity(target: Target): Promise<ChunkFidelity> {
+  const client = createCompletionClient(target);
   try {
     const received = await Promise.all(Array.from({ length: STREAMS }, (_, index) => receiveStream(client, index)));
     const delaysMs = received.flatMap((stream) => stream.delaysMs);
@@ -48,7 +49,7 @@ async function receiveStream(client: CompletionClient, index: number): Promise<R
   const delaysMs: number[] = [];
   let chunks = 0;
   let text = '';
-  await client.post('paced', index, (chunk) => {
+  await client.post(toGatewayBody('paced'), index, (chunk) => {
     const arrivedNs = process.hrtime.bigint();
     chunks += 1;
     const frames = (text + chunk.toString()).split('\n\n');

@@ -1,0 +1,120 @@
+import { type ClosedLoop, measureClosedLoop } from '../measures/closed-loop.ts';
+import { takeTurns } from '../measures/take-turns.ts';
+import { percentile, type Spread, toPairedSpread, toSpread } from '../statistics.ts';
+import { type Account, type Cost, openAccount, PAYERS, type Payer } from './account.ts';
+import type { AnswerKind } from './answers.ts';
+import { CONCURRENCY, measureCompletions, openRunCount, type RunCount } from './completions.ts';
+import { measureFirstToken } from './first-token.ts';
+import type { DurablePlan } from './plan.ts';
+import { openRawQueue, type RawQueue } from './raw-queue.ts';
+import { openRawSql, type RawSql } from './raw-sql.ts';
+import { type DurableStack, ENTRANCES, type Entrance } from './start-stack.ts';
+
+export const COMPLETION_SUBJECTS = [...ENTRANCES, 'raw SQL'] as const;
+export type CompletionSubject = (typeof COMPLETION_SUBJECTS)[number];
+
+export interface CompletionResult {
+  readonly perSecond: Spread;
+  /** Against raw SQL, round by round; over 1 is more. */
+  readonly ratio: Spread;
+  readonly cpuMs: Readonly<Record<Payer, number>> | undefined;
+  readonly walBytes: number;
+}
+
+export interface FirstTokenResult {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly streams: number;
+}
+
+export interface DurableResult {
+  readonly completions: Readonly<Record<CompletionSubject, CompletionResult>>;
+  readonly firstToken: Readonly<Record<AnswerKind, Readonly<Record<Entrance, FirstTokenResult>>>>;
+  readonly jobsPerSecond: Spread;
+}
+
+/** All that is measured, opened once, so that rounds can alternate. */
+interface Bench {
+  readonly stack: DurableStack;
+  readonly runs: RunCount;
+  readonly rawSql: RawSql;
+  readonly rawQueue: RawQueue;
+  readonly account: Account;
+}
+
+export async function measureDurable(stack: DurableStack, plan: DurablePlan): Promise<DurableResult> {
+  const [rawSql, rawQueue] = await Promise.all([
+    stack.createDatabase('raw_sql').then(openRawSql),
+    stack.createDatabase('raw_queue').then(openRawQueue),
+  ]);
+  const runs = openRunCount(stack.databaseUrl);
+  const account = openAccount(stack.databaseUrl, stack.processIds);
+  const bench: Bench = { stack, runs, rawSql, rawQueue, account };
+  try {
+    await warmUp(bench, plan.warmUpMs);
+    const turns = await takeTurns(COMPLETION_SUBJECTS, plan.completions, (subject, turnMs) =>
+      account.charge(() => completeFrom(bench, subject, turnMs)),
+    );
+    return {
+      completions: toCompletionResults(turns),
+      firstToken: { instant: await measureFirstTokens(bench, 'instant', plan), paced: await measureFirstTokens(bench, 'paced', plan) },
+      jobsPerSecond: await measureQueue(bench, plan),
+    };
+  } finally {
+    await Promise.all([rawSql.close(), rawQueue.close(), runs.close(), account.close()]);
+  }
+}
+
+/** Until the runtimes have compiled what is hot, and connections are there. */
+async function warmUp(bench: Bench, turnMs: number): Promise<void> {
+  for (const subject of COMPLETION_SUBJECTS) await completeFrom(bench, subject, subject === 'raw SQL' ? turnMs / 4 : turnMs);
+  await measureFirstToken(bench.stack.targets['whole path'], 'paced', turnMs / 4);
+  await bench.rawQueue.measure(turnMs / 4);
+}
+
+function completeFrom({ stack, runs, rawSql }: Bench, subject: CompletionSubject, turnMs: number): Promise<ClosedLoop> {
+  if (subject !== 'raw SQL') return measureCompletions(stack.targets[subject], turnMs, runs);
+  return measureClosedLoop({ concurrency: CONCURRENCY, turnMs, work: () => rawSql.complete() });
+}
+
+async function measureFirstTokens({ stack }: Bench, kind: AnswerKind, plan: DurablePlan): Promise<Record<Entrance, FirstTokenResult>> {
+  const turns = await takeTurns(ENTRANCES, plan.firstToken, (entrance, turnMs) => measureFirstToken(stack.targets[entrance], kind, turnMs));
+  return mapValues(turns, (own) => {
+    const latenciesMs = own.flat();
+    return { p50Ms: percentile(latenciesMs, 50), p99Ms: percentile(latenciesMs, 99), streams: latenciesMs.length };
+  });
+}
+
+async function measureQueue({ rawQueue }: Bench, plan: DurablePlan): Promise<Spread> {
+  const { raw } = await takeTurns(['raw'], plan.queue, (_, turnMs) => rawQueue.measure(turnMs));
+  return toSpread(raw.map(({ perSecond }) => perSecond));
+}
+
+type ChargedTurn = ClosedLoop & { readonly cost: Cost };
+
+function toCompletionResults(turns: Record<CompletionSubject, ChargedTurn[]>): Record<CompletionSubject, CompletionResult> {
+  const raw = turns['raw SQL'].map(({ perSecond }) => perSecond);
+  return mapValues(turns, (own) => {
+    const rates = own.map(({ perSecond }) => perSecond);
+    return {
+      perSecond: toSpread(rates),
+      ratio: toPairedSpread(rates, raw, (left, right) => left / right),
+      cpuMs: toMedianCpuTimes(own.flatMap(({ cost }) => cost.cpuMs ?? [])),
+      walBytes: medianOf(own.map(({ cost }) => cost.walBytes)),
+    };
+  });
+}
+
+function toMedianCpuTimes(turns: readonly Readonly<Record<Payer, number>>[]): Readonly<Record<Payer, number>> | undefined {
+  if (turns.length === 0) return undefined;
+  return Object.fromEntries(PAYERS.map((payer) => [payer, medianOf(turns.map((turn) => turn[payer]))])) as Record<Payer, number>;
+}
+
+function medianOf(values: readonly number[]): number {
+  return percentile(values, 50);
+}
+
+function mapValues<Key extends string, Value, Mapped>(record: Record<Key, Value>, map: (value: Value) => Mapped): Record<Key, Mapped> {
+  const entries = Object.entries(record) as [Key, Value][];
+  return Object.fromEntries(entries.map(([key, value]) => [key, map(value)])) as Record<Key, Mapped>;
+}

@@ -1,0 +1,60 @@
+import { renderTable, showSpread } from '../table.ts';
+import { PAYERS } from './account.ts';
+import { ANSWERS, type AnswerKind, INSTANT_TOKENS, PACE_MS, PACED_TOKENS } from './answers.ts';
+import { CONCURRENCY } from './completions.ts';
+import type { CompletionResult, DurableResult } from './measure.ts';
+import { MAX_CONNECTIONS } from './raw-sql.ts';
+import { ENTRANCES } from './start-stack.ts';
+
+const TITLES: Readonly<Record<AnswerKind, string>> = {
+  instant: `Time to the first token, ${CONCURRENCY} streams that end at once, closed loop`,
+  paced: `Time to the first token, ${CONCURRENCY} streams of ${PACED_TOKENS} tokens, ${PACE_MS} ms apart`,
+};
+
+export function renderReport({ completions, firstToken, jobsPerSecond }: DurableResult): readonly string[] {
+  return [
+    'durable completions, in alternating rounds',
+    'Whole path: client → gateway in raw workerd → orchestrator → agent → model, runs in PostgreSQL that waits for its disk; a process each, logs on.',
+    `The model answers at once, ${INSTANT_TOKENS} tokens. No planner is asked. Each answer was checked to be a completed run.`,
+    `Raw SQL: two statements by hand in the client's process. Both have ${MAX_CONNECTIONS} connections. Ratios: median of paired rounds (smallest – largest).`,
+    '',
+    ...renderCompletions(completions),
+    '',
+    ...renderCpuTimes(completions),
+    '',
+    ...ANSWERS.flatMap((kind) => [...renderFirstToken(TITLES[kind], firstToken[kind]), '']),
+    ...renderTable([
+      [`Queue, ${CONCURRENCY} producers, one consumer`, 'jobs/s'],
+      ['raw pg-boss', showSpread(jobsPerSecond, 0)],
+    ]),
+  ];
+}
+
+function renderCompletions(results: DurableResult['completions']): readonly string[] {
+  const rows = Object.entries(results).map(([name, { perSecond, ratio, walBytes }]) => [
+    name,
+    showSpread(perSecond, 0),
+    showSpread(ratio, 2),
+    `${(walBytes / 1_024).toFixed(1)} KiB`,
+  ]);
+  return renderTable([[`Durable completions, ${CONCURRENCY} clients, closed loop`, 'a second', 'ratio to raw SQL', 'WAL each'], ...rows]);
+}
+
+function renderCpuTimes(results: DurableResult['completions']): readonly string[] {
+  const rows = Object.entries(results).flatMap(([name, { cpuMs }]) => (cpuMs === undefined ? [] : [[name, ...showCpuTimes(cpuMs)]]));
+  return rows.length === 0 ? [] : renderTable([['CPU time each, ms', ...PAYERS, 'all'], ...rows]);
+}
+
+function showCpuTimes(cpuMs: NonNullable<CompletionResult['cpuMs']>): readonly string[] {
+  const times = PAYERS.map((payer) => cpuMs[payer]);
+  const all = times.reduce((sum, time) => sum + time, 0);
+  return [...times, all].map((time) => time.toFixed(2));
+}
+
+function renderFirstToken(title: string, results: DurableResult['firstToken'][AnswerKind]): readonly string[] {
+  const rows = ENTRANCES.map((entrance) => {
+    const { p50Ms, p99Ms, streams } = results[entrance];
+    return [entrance, `${p50Ms.toFixed(1)} ms`, `${p99Ms.toFixed(1)} ms`, String(streams)];
+  });
+  return renderTable([[title, 'p50', 'p99', 'streams'], ...rows]);
+}
