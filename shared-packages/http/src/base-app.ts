@@ -18,7 +18,14 @@ export interface BaseVariables {
   runId: string | undefined;
 }
 
+/** What the server under an app lends it with each request; a Worker's lends nothing. */
+export interface ConnectionBindings {
+  /** Closes the connection at once, with whatever has not gone out yet. */
+  readonly disconnect: () => void;
+}
+
 export interface BaseEnv {
+  Bindings?: ConnectionBindings;
   Variables: BaseVariables;
 }
 

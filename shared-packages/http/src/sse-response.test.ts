@@ -1,5 +1,5 @@
 import { RubotError } from '@rubot/errors';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readSse } from './read-sse.ts';
 import { createSseResponse, type SseFrame } from './sse-response.ts';
 
@@ -82,6 +82,129 @@ describe('createSseResponse', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('createSseResponse for a reader that takes nothing', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  const STALL = { heartbeatMs: 600_000, stallTimeoutMs: 1_000 };
+  const textOf = async (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+    let text = '';
+    for (let next = await reader.read(); !next.done; next = await reader.read()) text += new TextDecoder().decode(next.value);
+    return text;
+  };
+
+  /** Frames of which one is never asked for twice, and whether they were given up. */
+  function watched(...data: string[]) {
+    const state = { isStopped: false };
+    async function* frames(): AsyncGenerator<SseFrame> {
+      try {
+        for (const item of data) yield { data: item };
+      } finally {
+        state.isStopped = true;
+      }
+    }
+    return { state, frames: frames() };
+  }
+
+  it('gives up the work, and tells the reader when it wakes up in time', async () => {
+    const { state, frames } = watched('1', '2', '3');
+    const ends: (string | undefined)[] = [];
+    const disconnect = vi.fn();
+    const response = createSseResponse({ ...STALL, frames, disconnect, onEnd: (error) => ends.push(error?.code) });
+    await vi.advanceTimersByTimeAsync(999);
+    expect([state.isStopped, ends]).toEqual([false, []]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([state.isStopped, ends]).toEqual([true, ['slow_reader']]);
+    const text = await textOf(bodyOf(response).getReader());
+    expect(text).toMatch(/^data: 1\n\ndata: \{"error":\{.*"code":"slow_reader"\}\}\n\n$/);
+    expect(text).toContain('1000 ms');
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(disconnect).toHaveBeenCalledOnce();
+  });
+
+  it('puts its words behind the whole of a long frame, never into it', async () => {
+    const long = 'größer'.repeat(10_000);
+    const response = createSseResponse({ ...STALL, frames: watched(long, '2').frames, disconnect() {}, onEnd() {} });
+    const reader = bodyOf(response).getReader();
+    const { value } = await reader.read();
+    expect(value?.length).toBe(16_384);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const events = await eventsOf(
+      new ReadableStream<Uint8Array>({
+        async start(controller) {
+          controller.enqueue(value!);
+          for (let next = await reader.read(); !next.done; next = await reader.read()) controller.enqueue(next.value);
+          controller.close();
+        },
+      }),
+    );
+    expect(events).toEqual([
+      [undefined, long],
+      [undefined, expect.stringContaining('slow_reader')],
+    ]);
+    await vi.advanceTimersByTimeAsync(2_000);
+  });
+
+  it('breaks the stream off where no server lends it a way to close the connection', async () => {
+    const response = createSseResponse({ ...STALL, frames: watched('1', '2').frames, onEnd() {} });
+    await vi.advanceTimersByTimeAsync(3_000);
+    await expect(bodyOf(response).getReader().read()).rejects.toMatchObject({ code: 'slow_reader' });
+  });
+
+  it('waits for a reader that is slow, however long it takes for all', async () => {
+    const { state, frames } = watched('1', '2', '3', '4');
+    const ends: unknown[] = [];
+    const reader = bodyOf(createSseResponse({ ...STALL, frames, onEnd: (error) => ends.push(error) })).getReader();
+    for (let index = 1; index <= 4; index += 1) {
+      await vi.advanceTimersByTimeAsync(999);
+      expect(new TextDecoder().decode((await reader.read()).value)).toBe(`data: ${index}\n\n`);
+    }
+    expect((await reader.read()).done).toBe(true);
+    expect([state.isStopped, ends]).toEqual([true, [undefined]]);
+  });
+
+  it('does not blame the reader for silence', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    async function* late(): AsyncGenerator<SseFrame> {
+      await promise;
+      yield { data: 'late' };
+    }
+    const ends: unknown[] = [];
+    const reader = bodyOf(createSseResponse({ ...STALL, frames: late(), onEnd: (error) => ends.push(error) })).getReader();
+    const first = reader.read();
+    await vi.advanceTimersByTimeAsync(5_000);
+    resolve();
+    expect(new TextDecoder().decode((await first).value)).toBe('data: late\n\n');
+    expect((await reader.read()).done).toBe(true);
+    expect(ends).toEqual([undefined]);
+  });
+
+  it('waits for ever where nobody says how long', async () => {
+    const onEnd = vi.fn();
+    const response = createSseResponse({ heartbeatMs: 600_000, frames: watched('1').frames, onEnd });
+    await vi.advanceTimersByTimeAsync(500_000);
+    expect(onEnd).not.toHaveBeenCalled();
+    expect(await textOf(bodyOf(response).getReader())).toBe('data: 1\n\n');
+  });
+
+  it('keeps one heartbeat for it, not all that it has not taken', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    async function* late(): AsyncGenerator<SseFrame> {
+      await promise;
+      yield { data: 'late' };
+    }
+    const response = createSseResponse({ heartbeatMs: 10, frames: late(), onEnd() {} });
+    await vi.advanceTimersByTimeAsync(1_000);
+    resolve();
+    expect(await textOf(bodyOf(response).getReader())).toBe(': ping\n\ndata: late\n\n');
   });
 });
 

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { EnvironmentError } from '@rubot/config/parse-env';
 import type { Logger } from '@rubot/logging';
 import type { COMMON_EVENTS } from '@rubot/logging/events';
+import { createNodeServer, type NodeApp, type NodeServerOptions } from './server.ts';
 import { stopSignal } from './stop-signal.ts';
 
-export interface ServeOptions {
-  readonly app: { fetch(request: Request): Response | Promise<Response> };
+export interface ServeOptions extends NodeServerOptions {
+  readonly app: NodeApp;
   readonly host: string;
   readonly port: number;
   readonly logger: Logger<typeof COMMON_EVENTS>;
@@ -19,17 +19,10 @@ export interface ServeOptions {
   readonly onStop: () => Promise<void>;
 }
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const BODY_TIMEOUT_MS = 30_000;
-/** Above the 60 s that load balancers keep an idle connection, so that it is never we who close under a request. */
-const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-
 /** Listens until SIGTERM or SIGINT, then drains: takes nothing new, finishes what it has, closes what it holds. */
-export async function serveUntilStopped({ app, host, port, logger, drainTimeoutMs, onDrain, onStop }: ServeOptions): Promise<void> {
-  const server = createAdaptorServer({ fetch: async (request) => closeAfterTooLarge(await app.fetch(request)) }) as Server;
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.requestTimeout = BODY_TIMEOUT_MS;
-  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+export async function serveUntilStopped(options: ServeOptions): Promise<void> {
+  const { app, host, port, logger, stallTimeoutMs, drainTimeoutMs, onDrain, onStop } = options;
+  const server = createNodeServer(app, { stallTimeoutMs });
   const stopped = stopSignal();
   server.listen(port, host);
   await once(server, 'listening');
@@ -41,12 +34,6 @@ export async function serveUntilStopped({ app, host, port, logger, drainTimeoutM
   await closeWithin(server, drainTimeoutMs);
   await onStop();
   logger.log('service.stopped');
-}
-
-/** The adapter would otherwise go on reading up to 64 MB of a body that was refused for its size. */
-function closeAfterTooLarge(response: Response): Response {
-  if (response.status === 413) response.headers.set('connection', 'close');
-  return response;
 }
 
 const SWEEP_INTERVAL_MS = 100;
