@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/**
+ * What a run of a nemesis is to do, as the words of its user: the agent keeps nothing between two requests, as no agent
+ * may, and reads it again in each attempt.
+ */
+export const Task = z.strictObject({
+  /** Model steps. All but the last call a tool that changes something. */
+  steps: z.number().int().positive(),
+  /** Pieces of text that a step is streamed in. */
+  pieces: z.number().int().positive(),
+  /** About how long a step takes, and a tool. */
+  stepMs: z.number().nonnegative(),
+  toolMs: z.number().nonnegative(),
+});
+export type Task = z.infer<typeof Task>;

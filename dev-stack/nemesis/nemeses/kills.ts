@@ -1,0 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { judge } from '../check/judge.ts';
+import { isPoison } from '../check/poison.ts';
+import { driveLoad } from '../load/drive-load.ts';
+import { untilEnded } from '../load/until-ended.ts';
+import { type Nemesis, withWorld } from '../nemesis.ts';
+import { SHORT_LEASE } from '../world/lease.ts';
+import type { World } from '../world/start-world.ts';
+
+const TASK = { steps: 5, pieces: 3, stepMs: 250, toolMs: 60 };
+const OPEN_RUNS = 24;
+const WORKERS = 4;
+/** Processes that are down at a time, so that others can take over. */
+const MOST_DOWN = 2;
+const LONGEST_GAP_MS = 1_200;
+const SETTLE_TIMEOUT_MS = 60_000;
+
+export const kills: Nemesis<{ readonly runs: number; readonly kills: number }> = {
+  name: 'kills',
+  promise: 'A worker that is killed, at whatever moment, loses no run, commits no step twice and changes nothing twice.',
+  short: { runs: 60, kills: 6 },
+  long: { runs: 2_000, kills: 200 },
+  strike(arena, counts) {
+    return withWorld(arena, { apiCount: 1, workerCount: WORKERS, environment: SHORT_LEASE }, async (world) => {
+      const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
+      await killWorkers(world, counts.kills);
+      await load.untilAccepted(counts.runs);
+      await load.stop();
+      const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const { violations, evidence, completed } = await judge(world, {
+        accepted: load.accepted,
+        leastCompleted: counts.runs * 0.9,
+        mayFail: isPoison,
+      });
+      return {
+        violations,
+        figures: {
+          kills: counts.kills,
+          accepted: load.accepted.size,
+          completed,
+          stranded,
+          'taken for poison': evidence.filter(isPoison).length,
+          'attempts beyond the first': evidence.reduce((sum, { run }) => sum + run.attempt - 1, 0),
+          'model calls': world.ledger.modelCalls.length,
+          effects: world.ledger.effects.length,
+          'effects asked for again': world.ledger.repeats(),
+        },
+      };
+    });
+  },
+};
+
+async function killWorkers({ workers, random }: World, kills: number): Promise<void> {
+  let starting: Promise<void>[] = [];
+  for (let kill = 0; kill < kills; kill += 1) {
+    await pause(random.between(0, LONGEST_GAP_MS));
+    const victim = random.pick(workers.filter((worker) => worker.isRunning()));
+    await victim.kill();
+    const back = victim.start().finally(() => {
+      starting = starting.filter((other) => other !== back);
+    });
+    starting.push(back);
+    if (starting.length >= MOST_DOWN) await Promise.race(starting);
+  }
+  await Promise.all(starting);
+}

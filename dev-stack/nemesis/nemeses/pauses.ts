@@ -1,0 +1,94 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { paysModelOnce } from '../check/invariants.ts';
+import { judge } from '../check/judge.ts';
+import { isPoison } from '../check/poison.ts';
+import { driveLoad } from '../load/drive-load.ts';
+import { untilEnded } from '../load/until-ended.ts';
+import { type Nemesis, withWorld } from '../nemesis.ts';
+import { type HeldRun, listTaken, listWorkOf } from '../world/held-runs.ts';
+import { SHORT_LEASE } from '../world/lease.ts';
+import type { Orchestrator } from '../world/orchestrator.ts';
+import type { World } from '../world/start-world.ts';
+
+const TASK = { steps: 5, pieces: 6, stepMs: 500, toolMs: 60 };
+const OPEN_RUNS = 20;
+const WORKERS = 5;
+/** Workers that are stopped at a time; the others take their runs over. */
+const LANES = 2;
+/** A paused process is let go when its runs are elsewhere; without any that could be taken, after this. */
+const LONGEST_PAUSE_MS = 6_000;
+const LOOK_INTERVAL_MS = 40;
+const SETTLE_TIMEOUT_MS = 60_000;
+
+export const pauses: Nemesis<{ readonly pauses: number }> = {
+  name: 'pauses',
+  promise: 'A process that stood still past its lease, and goes on, writes nothing into runs that others have taken over.',
+  short: { pauses: 4 },
+  long: { pauses: 500 },
+  strike(arena, counts) {
+    return withWorld(arena, { apiCount: 1, workerCount: WORKERS, environment: { ...SHORT_LEASE, RUN_LEASE_MS: '1000' } }, async (world) => {
+      const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
+      const staleAttempts = await pauseWorkers(world, counts.pauses);
+      await load.stop();
+      const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const refused = world.workers.reduce((sum, worker) => sum + worker.count('run.left'), 0);
+      const { violations, evidence, completed } = await judge(world, {
+        accepted: load.accepted,
+        leastCompleted: counts.pauses,
+        // Who wakes up may ask once more before it learns that nobody listens; only what it says is kept from being written.
+        except: [paysModelOnce],
+        mayFail: isPoison,
+      });
+      return {
+        violations: [...violations, ...(refused === 0 ? ['no stale process has tried to write: nothing was shown'] : [])],
+        figures: {
+          pauses: counts.pauses,
+          'stale attempts': staleAttempts,
+          'stale writers refused': refused,
+          accepted: load.accepted.size,
+          completed,
+          stranded,
+          'taken for poison': evidence.filter(isPoison).length,
+          'answers of the model asked for again': evidence.flatMap(paysModelOnce).length,
+        },
+      };
+    });
+  },
+};
+
+/** Until so many pauses have left a stale attempt behind. @returns how many of them there were */
+async function pauseWorkers(world: World, pauses: number): Promise<number> {
+  let done = 0;
+  let staleAttempts = 0;
+
+  async function lane(own: readonly Orchestrator[]): Promise<void> {
+    while (done < pauses) {
+      await pause(world.random.between(50, 400));
+      const taken = await pauseOnce(world, world.random.pick(own));
+      staleAttempts += taken;
+      if (taken > 0) done += 1;
+    }
+  }
+
+  await Promise.all(Array.from({ length: LANES }, (_, lane_) => lane(world.workers.filter((_worker, index) => index % LANES === lane_))));
+  return staleAttempts;
+}
+
+async function pauseOnce(world: World, worker: Orchestrator): Promise<number> {
+  worker.pause();
+  try {
+    const held = await listWorkOf(world, worker.name);
+    return held.length === 0 ? 0 : await untilTaken(world, held);
+  } finally {
+    worker.resume();
+  }
+}
+
+async function untilTaken(world: World, held: readonly HeldRun[]): Promise<number> {
+  const giveUpAtMs = performance.now() + LONGEST_PAUSE_MS;
+  for (;;) {
+    const taken = await listTaken(world.database, held);
+    if (taken.length === held.length || performance.now() > giveUpAtMs) return taken.length;
+    await pause(LOOK_INTERVAL_MS);
+  }
+}

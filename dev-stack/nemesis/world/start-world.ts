@@ -1,0 +1,102 @@
+import type { RunningPostgres } from '@rubot/testkit/postgres/start-postgres';
+import { describeEnd } from '../../src/processes/start-process.ts';
+import { findPorts } from '../../src/stack/ports.ts';
+import { createLedger, type Ledger } from '../agent/ledger.ts';
+import { AGENT_ID, type Agents, startAgents } from '../agent/start-agents.ts';
+import type { Random } from '../random.ts';
+import { type Database, openDatabase } from './database.ts';
+import { AGENT_KEY, GATEWAY_KEY } from './hop.ts';
+import { createOrchestrator, type Orchestrator } from './orchestrator.ts';
+
+export interface WorldOptions {
+  /** Of it, the world has a database of its own. */
+  readonly postgres: RunningPostgres;
+  readonly random: Random;
+  readonly apiCount: number;
+  readonly workerCount: number;
+  /** For every orchestrator, beside what the world sets. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Everything that a nemesis may break, and what it is judged by. */
+export interface World {
+  readonly random: Random;
+  readonly postgres: RunningPostgres;
+  readonly database: Database;
+  readonly ledger: Ledger;
+  /** Take requests, and work on no run. */
+  readonly apis: readonly Orchestrator[];
+  /** Work on runs, and take no request. */
+  readonly workers: readonly Orchestrator[];
+  /** Processes that ended and were not asked to. */
+  readonly crashes: readonly string[];
+  close(): Promise<void>;
+}
+
+/** What a program needs of this machine to run at all. */
+const MACHINE_VARIABLES = ['PATH', 'HOME', 'TMPDIR'];
+
+let worldCount = 0;
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { postgres, random } = options;
+  worldCount += 1;
+  const databaseUrl = await postgres.createDatabase(`nemesis_${worldCount}`);
+  const ledger = createLedger();
+  const apiNames = toNames('api', options.apiCount);
+  const workerNames = toNames('worker', options.workerCount);
+  const agents = await startAgents([...apiNames, ...workerNames], { ledger, random });
+  const crashes: string[] = [];
+  const create = await prepareOrchestrators({ ...options, databaseUrl, agents, crashes, names: [...apiNames, ...workerNames] });
+  const apis = apiNames.map((name) => create(name, 'api'));
+  const workers = workerNames.map((name) => create(name, 'worker'));
+  const all = [...apis, ...workers];
+  const database = openDatabase(databaseUrl);
+
+  async function close(): Promise<void> {
+    await Promise.all(all.filter((one) => one.isRunning()).map((one) => one.kill()));
+    await agents.close();
+    await database.close();
+  }
+
+  await Promise.all(all.map((one) => one.start())).catch(async (thrown: unknown) => {
+    await close();
+    throw thrown;
+  });
+  return { random, postgres, database, ledger, apis, workers, crashes, close };
+}
+
+function toNames(role: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${role}-${index + 1}`);
+}
+
+interface Preparation extends WorldOptions {
+  readonly databaseUrl: string;
+  readonly agents: Agents;
+  readonly crashes: string[];
+  readonly names: readonly string[];
+}
+
+async function prepareOrchestrators({ databaseUrl, agents, crashes, names, environment }: Preparation) {
+  const ports = await findPorts(names);
+  return (name: string, role: 'api' | 'worker'): Orchestrator =>
+    createOrchestrator({
+      name,
+      port: ports[name] ?? 0,
+      environment: {
+        ...machineVariables(),
+        HOST: '127.0.0.1',
+        GATEWAY_API_KEY: GATEWAY_KEY,
+        ORCHESTRATOR_API_KEY: AGENT_KEY,
+        DATABASE_URL: databaseUrl,
+        AGENT_REGISTRY_JSON: JSON.stringify({ [AGENT_ID]: agents.originOf(name) }),
+        RUBOT_ROLE: role,
+        ...environment,
+      },
+      onCrash: (end) => crashes.push(`${name} ended by itself: ${describeEnd(end)}`),
+    });
+}
+
+function machineVariables(): Record<string, string> {
+  return Object.fromEntries(MACHINE_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+}
