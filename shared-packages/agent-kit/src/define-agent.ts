@@ -1,4 +1,4 @@
-import { Capabilities } from '@rubot/contracts/agent';
+import { Capabilities, type SlotType } from '@rubot/contracts/agent';
 import { ToolName } from '@rubot/contracts/ids';
 import type { AgentTool } from './define-tool.ts';
 
@@ -15,6 +15,8 @@ export interface AgentDefinition {
   readonly middlewareTools?: readonly string[];
   /** Model calls that one answer may take. */
   readonly maxSteps?: number;
+  /** Which of a worker's slots its runs take; `cpu` unless told otherwise. */
+  readonly slotType?: SlotType;
 }
 
 export interface Agent extends Required<AgentDefinition> {
@@ -26,18 +28,22 @@ const DEFAULT_MAX_STEPS = 8;
 const SCHEMA_VERSION = '1';
 
 /** @throws ZodError when the definition breaks the agent contract */
-export function defineAgent({ tools = {}, middlewareTools = [], maxSteps = DEFAULT_MAX_STEPS, ...definition }: AgentDefinition): Agent {
+export function defineAgent(definition: AgentDefinition): Agent {
+  const { id, name, summary, tools = {}, middlewareTools = [], maxSteps = DEFAULT_MAX_STEPS, slotType = 'cpu' } = definition;
   const capabilities = Capabilities.parse({
     schema_version: SCHEMA_VERSION,
-    source_id: definition.id,
-    name: definition.name,
-    summary: definition.summary,
-    tools: [
-      ...Object.entries(tools).map(([name, { description, effect }]) => ({ name: ToolName.parse(name), description, effect })),
-      ...middlewareTools.map(toProviderCapability),
-    ],
+    source_id: id,
+    name,
+    summary,
+    tools: [...Object.entries(tools).map(toToolCapability), ...middlewareTools.map(toProviderCapability)],
+    slot_type: slotType,
   });
-  return { ...definition, tools, middlewareTools, maxSteps, capabilities };
+  return { ...definition, tools, middlewareTools, maxSteps, slotType, capabilities };
+}
+
+function toToolCapability([name, tool]: [string, AgentTool]): Capabilities['tools'][number] {
+  const { description, effect, needsApproval = false } = tool;
+  return { name: ToolName.parse(name), description, effect, needs_approval: needsApproval };
 }
 
 /** The single tools are listed by the middleware, for each tenant. */

@@ -1,4 +1,5 @@
-import { type AgentHarness, readStream } from '@rubot/testkit/agent-contract/harness';
+import { type AgentHarness, changeOf, readStream } from '@rubot/testkit/agent-contract/harness';
+import { HELD } from '@rubot/testkit/agent-contract/held-run';
 import { toFrames } from '@rubot/testkit/model-frames';
 import { type CutKind, type ModelAnswer, startModelUpstream } from '@rubot/testkit/model-upstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -73,6 +74,27 @@ describe('a model that breaks off', () => {
       expect(total).toBeGreaterThan(1_000);
       for (const call of agent.tools.calls) expect(call.body).toEqual({ arguments: { key: '1234' } });
       expect(agent.tools.calls.length).toBeLessThanOrEqual(2);
+    },
+    CUTS_TIMEOUT_MS,
+  );
+
+  it(
+    'never has a call held with less than the model said, wherever it is cut',
+    async () => {
+      const answer = { toolCalls: [{ name: changeOf('records'), arguments: { key: '1234' } }] };
+      let broken = 0;
+      const total = await forEachCut(answer, async () => {
+        const response = await agent.complete({ ...ask('go'), stream: true }, { headers: HELD });
+        const { steps, isDone } = response.status === 200 ? await readStream(response) : { steps: [], isDone: false };
+        if (!isDone) broken += 1;
+        expect(steps.length).toBe(isDone ? 1 : 0);
+        for (const { pending, messages } of steps) {
+          expect(pending).toMatchObject([{ awaits: 'commit' }]);
+          expect(messages).toMatchObject([{ tool_calls: [{ function: { arguments: '{"key":"1234"}' } }] }]);
+        }
+      });
+      expect(total - broken).toBeLessThanOrEqual(2);
+      expect(broken).toBeGreaterThan(1_000);
     },
     CUTS_TIMEOUT_MS,
   );

@@ -22,8 +22,8 @@ export interface ToolUpstream {
   readonly requests: readonly ToolRequest[];
   /** Tool calls alone. */
   readonly calls: readonly ToolRequest[];
-  /** Replaces the answer of every tool call from now on. */
-  onCall(reply: (request: ToolRequest) => ToolReply): void;
+  /** Replaces the answer of every tool call from now on; a promise is waited for. */
+  onCall(reply: (request: ToolRequest) => ToolReply | Promise<ToolReply>): void;
   /** Replaces the answer of the listing from now on. */
   onList(reply: (request: ToolRequest) => ToolReply): void;
   nextCall(): Promise<ToolRequest>;
@@ -33,7 +33,7 @@ export interface ToolUpstream {
 export async function startToolUpstream(tools: readonly ToolDescription[]): Promise<ToolUpstream> {
   const requests: ToolRequest[] = [];
   const waiting: ((request: ToolRequest) => void)[] = [];
-  let answerCall: (request: ToolRequest) => ToolReply = () => ({ body: { result: {} } });
+  let answerCall: (request: ToolRequest) => ToolReply | Promise<ToolReply> = () => ({ body: { result: {} } });
   let answerList: (request: ToolRequest) => ToolReply = () => ({ body: { tools } });
   const isCall = (request: ToolRequest) => request.path.endsWith('/call');
 
@@ -47,7 +47,7 @@ export async function startToolUpstream(tools: readonly ToolDescription[]): Prom
     const request: ToolRequest = { method, path, headers, body: await readBody(incoming), aborted };
     requests.push(request);
     if (isCall(request)) waiting.shift()?.(request);
-    const reply = isCall(request) ? answerCall(request) : answerList(request);
+    const reply = isCall(request) ? await answerCall(request) : answerList(request);
     if (reply === 'hang') return;
     response
       .writeHead(reply.status ?? 200, { 'content-type': 'application/json', ...reply.headers })

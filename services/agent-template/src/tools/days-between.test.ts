@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { daysBetween } from './days-between.ts';
 
-const context = { signal: new AbortController().signal, span: undefined as never };
+const context = { signal: new AbortController().signal, span: undefined as never, idempotencyKey: 'run/s1/call' };
 
 it.each([
   ['2026-01-01', '2026-01-31', 30],

@@ -1,7 +1,7 @@
 import type { ToolCall } from '@rubot/contracts/chat-request';
 import type { ChatCompletion } from '@rubot/contracts/chat-response';
 import { RubotError } from '@rubot/errors';
-import type { AgentEvent } from '../run/narrator.ts';
+import type { AgentEvent } from '../run/agent-event.ts';
 import type { Envelope } from './envelope.ts';
 
 /** The whole answer in one body. */

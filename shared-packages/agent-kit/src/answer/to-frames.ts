@@ -1,7 +1,7 @@
 import { STEP_EVENT } from '@rubot/contracts/agent';
 import { type ChatCompletionChunk, STREAM_DONE, type Usage } from '@rubot/contracts/chat-response';
 import type { SseFrame } from '@rubot/http/sse-response';
-import type { AgentEvent } from '../run/narrator.ts';
+import type { AgentEvent } from '../run/agent-event.ts';
 import type { Envelope } from './envelope.ts';
 
 export interface ToFramesOptions {
@@ -37,8 +37,10 @@ export async function* toFrames(events: AsyncIterable<AgentEvent>, options: ToFr
       case 'step':
         if (includeSteps) yield { event: STEP_EVENT, data: JSON.stringify(event.step) };
         break;
+      case 'held':
       case 'end':
-        yield toChunk({}, event.finishReason);
+        // What is held goes on with another request: to give a reason would be to say that the answer is over.
+        if (event.type === 'end') yield toChunk({}, event.finishReason);
         if (includeUsage) yield toUsageFrame(envelope, event.usage);
         yield { data: STREAM_DONE };
         break;

@@ -1,8 +1,15 @@
+import { CallDecisions, STEPS_HELD, STEPS_TOLD } from '@rubot/contracts/agent';
 import { HEADERS } from '@rubot/contracts/headers';
 import { RunId, SenderId, SessionId, SliceId, TenantId } from '@rubot/contracts/ids';
 import { RubotError } from '@rubot/errors';
 import type { LogContext } from '@rubot/logging';
 import { z } from 'zod';
+
+/** Which steps are events of the stream: none, each finished one, or each, with calls that change something held back. */
+export type StepsMode = 'none' | 'told' | 'held';
+
+/** What persons have decided on tool calls, by the id of the call. */
+export type Decisions = ReadonlyMap<string, CallDecisions[string]>;
 
 /** For whom and within which run an agent is asked; what is absent was not told. */
 export interface Caller {
@@ -12,11 +19,24 @@ export interface Caller {
   readonly dataBearer: string | undefined;
   readonly runId: string | undefined;
   readonly sliceId: string | undefined;
-  /** Whether finished steps shall be told as events of the stream. */
-  readonly wantsSteps: boolean;
+  readonly steps: StepsMode;
+  /** Comes along where the conversation ends in calls that are to be run, and with nothing else. */
+  readonly decisions: Decisions | undefined;
 }
 
 const Bearer = z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be the data bearer of the request');
+
+const Steps = z
+  .enum([STEPS_TOLD, STEPS_HELD], `must be ${STEPS_TOLD} or ${STEPS_HELD}`)
+  .transform((value): StepsMode => (value === STEPS_HELD ? 'held' : 'told'));
+
+const Decisions = z.string().transform((value, context): Decisions => {
+  const { data } = CallDecisions.safeParse(decodeJson(value));
+  // A map, as a call may have the id `constructor`.
+  if (data !== undefined) return new Map(Object.entries(data));
+  context.addIssue({ code: 'custom', message: 'must be URI-encoded JSON of decisions, approve or reject, by the ids of tool calls' });
+  return z.NEVER;
+});
 
 /** To be called behind the hop key alone: what stands in these headers is believed. @throws RubotError `invalid_request` */
 export function readCaller(headers: Headers): Caller {
@@ -27,7 +47,8 @@ export function readCaller(headers: Headers): Caller {
     dataBearer: readHeader(headers, HEADERS.dataBearer, Bearer),
     runId: readHeader(headers, HEADERS.runId, RunId),
     sliceId: readHeader(headers, HEADERS.sliceId, SliceId),
-    wantsSteps: headers.get(HEADERS.steps) === '1',
+    steps: readHeader(headers, HEADERS.steps, Steps) ?? 'none',
+    decisions: readHeader(headers, HEADERS.decisions, Decisions),
   };
 }
 
@@ -40,7 +61,15 @@ export function toLogContext({ tenantId, sessionId, senderId, runId }: Caller): 
   };
 }
 
-function readHeader(headers: Headers, name: string, schema: z.ZodType<string>): string | undefined {
+function decodeJson(value: string): unknown {
+  try {
+    return JSON.parse(decodeURIComponent(value));
+  } catch {
+    return undefined;
+  }
+}
+
+function readHeader<Value>(headers: Headers, name: string, schema: z.ZodType<Value, string>): Value | undefined {
   const value = headers.get(name);
   if (value === null) return undefined;
   const result = schema.safeParse(value);

@@ -1,5 +1,7 @@
+import { STEPS_HELD } from '@rubot/contracts/agent';
 import { ChatRequest } from '@rubot/contracts/chat-request';
-import type { RubotError } from '@rubot/errors';
+import { HEADERS } from '@rubot/contracts/headers';
+import { RubotError } from '@rubot/errors';
 import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
 import { createDeadline, readGrantedMs } from '@rubot/http/deadline';
@@ -11,8 +13,8 @@ import { toCompletion } from '../answer/to-completion.ts';
 import { toFrames } from '../answer/to-frames.ts';
 import type { Agent } from '../define-agent.ts';
 import type { AgentDeps } from '../deps.ts';
+import type { AgentEvent } from '../run/agent-event.ts';
 import type { AgentRun } from '../run/agent-run.ts';
-import type { AgentEvent } from '../run/narrator.ts';
 import { createRunRecord } from '../run/run-record.ts';
 import { runSteps } from '../run/run-steps.ts';
 import { readCaller, toLogContext } from './caller.ts';
@@ -30,6 +32,7 @@ export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Hand
     span.annotate(toLogContext(caller));
     const { value } = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes + BRIEF_BYTES });
     const request = parseInput(ChatRequest, value);
+    if (caller.steps === 'held' && request.stream !== true) throw streamMissing();
     const deadline = createDeadline({
       timeoutMs: readGrantedMs(c.req.raw.headers, deps.config.requestTimeoutMs),
       callerSignal: c.req.raw.signal,
@@ -44,6 +47,13 @@ export function createChatCompletionHandler(agent: Agent, deps: AgentDeps): Hand
   };
 }
 
+/** Calls that are held back can only be told in a stream; to run them instead is what the caller has ruled out. */
+function streamMissing(): RubotError {
+  return new RubotError('invalid_request', `Invalid value for 'stream': must be true with ${HEADERS.steps}: ${STEPS_HELD}.`, {
+    param: 'stream',
+  });
+}
+
 /** The status waits for the first event: a failure before it has a status of its own, one after it is a frame. */
 async function streamAnswer(c: Context<BaseEnv>, run: AgentRun): Promise<Response> {
   const events = runSteps(run);
@@ -56,7 +66,7 @@ async function streamAnswer(c: Context<BaseEnv>, run: AgentRun): Promise<Respons
     frames: toFrames(startWith(first, events), {
       envelope: createEnvelope(run.deps.model.specifier),
       includeUsage: run.request.stream_options?.include_usage === true,
-      includeSteps: run.caller.wantsSteps,
+      includeSteps: run.caller.steps !== 'none',
     }),
     heartbeatMs: HEARTBEAT_MS,
     onEnd(error) {

@@ -82,7 +82,7 @@ export function toAssistantContent(message: AssistantMessage): AssistantContent 
 }
 
 /** What a model once said stays as it said it, JSON or not. */
-function parseArguments(text: string): unknown {
+export function parseArguments(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

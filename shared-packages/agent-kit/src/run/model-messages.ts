@@ -1,10 +1,8 @@
 import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
-import { RubotError } from '@rubot/errors';
 import type { ModelMessage } from 'ai';
 import type { ImageHosts } from './image-url.ts';
 import { readText, toAssistantContent, toUserContent } from './message-content.ts';
-
-type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
+import type { ToolMessage } from './tool-message.ts';
 
 export interface ToModelMessagesOptions {
   /** For providers that take system messages at the front alone. */
@@ -14,12 +12,11 @@ export interface ToModelMessagesOptions {
 
 /**
  * OpenAI messages as the AI SDK wants them. A conversation that ends with tool calls and their results goes on from
- * there: nothing of it is done again.
+ * there: nothing of it is done again. Calls and results are to be paired when they come here.
  *
- * @throws RubotError `invalid_request` where calls and results do not pair, or a part is of a kind that no model takes
+ * @throws RubotError `invalid_request` for a part of a kind that no model takes
  */
 export function toModelMessages(messages: ChatRequest['messages'], { systemFirst, imageHosts }: ToModelMessagesOptions): ModelMessage[] {
-  assertAnswered(messages);
   const toolNames = new Map<string, string>();
   const converted: ModelMessage[] = [];
   messages.forEach((message, index) => {
@@ -54,27 +51,4 @@ function appendToolResult(converted: ModelMessage[], message: ToolMessage, toolN
   const last = converted.at(-1);
   if (last?.role === 'tool') last.content.push(part);
   else converted.push({ role: 'tool', content: [part] });
-}
-
-/** Every call has its result before anybody else speaks, and every result its call: providers refuse anything else. */
-function assertAnswered(messages: ChatRequest['messages']): void {
-  let open = new Map<string, number>();
-  messages.forEach((message, index) => {
-    if (message.role === 'tool') {
-      if (open.delete(message.tool_call_id)) return;
-      throw unpaired(`messages[${index}].tool_call_id`, 'it answers no tool call of the assistant message before it');
-    }
-    assertNoneOpen(open);
-    open = new Map((message.role === 'assistant' ? (message.tool_calls ?? []) : []).map((call) => [call.id, index]));
-  });
-  assertNoneOpen(open);
-}
-
-function assertNoneOpen(open: ReadonlyMap<string, number>): void {
-  const [first] = open;
-  if (first !== undefined) throw unpaired(`messages[${first[1]}].tool_calls`, 'each of them needs a message of role tool right behind it');
-}
-
-function unpaired(param: string, reason: string): RubotError {
-  return new RubotError('invalid_request', `Invalid value for '${param}': ${reason}.`, { param });
 }

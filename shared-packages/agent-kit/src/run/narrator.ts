@@ -1,21 +1,15 @@
 import type { StepEvent } from '@rubot/contracts/agent';
-import type { ToolCall } from '@rubot/contracts/chat-request';
-import type { Usage } from '@rubot/contracts/chat-response';
 import { RubotError } from '@rubot/errors';
 import { toUsage } from '@rubot/models/usage';
 import type { TextStreamPart, ToolSet } from 'ai';
 import type { OfferedTools } from '../tools/offer-tools.ts';
+import { type AgentEvent, endAs, hold } from './agent-event.ts';
 import type { AgentRun } from './agent-run.ts';
 import { createStepJournal } from './step-journal.ts';
-
-/** What a run gives out, in order. Without an `end` it has failed, and the failure is thrown. */
-export type AgentEvent =
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'client-calls'; readonly calls: readonly ToolCall[] }
-  | { readonly type: 'step'; readonly step: StepEvent }
-  | { readonly type: 'end'; readonly finishReason: string; readonly usage: Usage };
+import { NOTHING_UNSETTLED, sortUnsettled, type UnsettledCalls } from './unsettled-calls.ts';
 
 type Part = TextStreamPart<ToolSet>;
+type FinishPart = Extract<Part, { type: 'finish' | 'finish-step' }>;
 
 /** Turns the parts of the SDK's stream into what a caller of an agent gets to hear. */
 export interface Narrator {
@@ -36,7 +30,7 @@ export function createNarrator({ run, offered, doneSteps }: CreateNarratorOption
   let index = doneSteps;
   let hasSpoken = false;
   let startsParagraph = false;
-  let hasClientCalls = false;
+  let unsettled: UnsettledCalls = NOTHING_UNSETTLED;
 
   function* speak(text: string): Generator<AgentEvent, void, undefined> {
     // The words of two steps are two paragraphs.
@@ -49,40 +43,24 @@ export function createNarrator({ run, offered, doneSteps }: CreateNarratorOption
   function* endStep(part: Extract<Part, { type: 'finish-step' }>): Generator<AgentEvent, void, undefined> {
     const usage = toUsage(part.usage.inputTokens, part.usage.outputTokens);
     run.record.stepEnded({ finishReason: part.rawFinishReason ?? part.finishReason, usage });
-    const calls = journal.clientCalls(offered.clientTools);
-    const messages = journal.take();
-    const finishReason = toFinalReason(part, calls.length > 0);
-    const final = finishReason === undefined ? {} : { finish_reason: finishReason };
-    if (messages.length > 0) yield { type: 'step', step: { index, messages: [...messages], usage, ...final } };
+    unsettled = sortUnsettled({ run, offered, open: journal.openCalls(), finishReason: part.finishReason });
+    const messages = journal.take(unsettled.abandoned);
+    if (messages.length > 0) yield { type: 'step', step: { index, messages: [...messages], usage, ...toOutlook(part, unsettled) } };
     index += 1;
     startsParagraph = hasSpoken;
-    hasClientCalls = calls.length > 0;
-    if (hasClientCalls) yield { type: 'client-calls', calls };
-  }
-
-  /** How the answer ends, where this step is its last. */
-  function toFinalReason(
-    { finishReason, rawFinishReason }: Pick<Extract<Part, { type: 'finish' }>, 'finishReason' | 'rawFinishReason'>,
-    isForClient: boolean,
-  ): string | undefined {
-    if (isForClient && finishReason !== 'length') return 'tool_calls';
-    return finishReason === 'tool-calls' ? undefined : (FINISH_REASONS[finishReason] ?? rawFinishReason ?? finishReason);
-  }
-
-  function* endAs(finishReason: string): Generator<AgentEvent, void, undefined> {
-    run.record.ended();
-    yield { type: 'end', finishReason, usage: run.record.usage };
+    if (unsettled.client.length > 0) yield { type: 'client-calls', calls: unsettled.client };
   }
 
   function* endAtLimit(): Generator<AgentEvent, void, undefined> {
     run.record.signal('step_limit');
     yield* speak(`(Stopped after ${run.agent.maxSteps} steps, before the answer was complete. Ask for less at once.)`);
-    yield* endAs('length');
+    yield endAs(run, 'length');
   }
 
-  function* end({ finishReason, rawFinishReason }: Extract<Part, { type: 'finish' }>): Generator<AgentEvent, void, undefined> {
-    const reason = toFinalReason({ finishReason, rawFinishReason }, hasClientCalls);
-    if (reason !== undefined) yield* endAs(reason);
+  function* end(part: Extract<Part, { type: 'finish' }>): Generator<AgentEvent, void, undefined> {
+    const reason = toFinalReason(part, unsettled);
+    if (unsettled.held.length > 0) yield hold(run);
+    else if (reason !== undefined) yield endAs(run, reason);
     else if (index >= run.agent.maxSteps) yield* endAtLimit();
     else throw new RubotError('upstream_failed', 'The model said that it calls a tool, and named none. Ask again.');
   }
@@ -97,6 +75,19 @@ export function createNarrator({ run, offered, doneSteps }: CreateNarratorOption
     },
     endAtLimit,
   };
+}
+
+/** What follows a step: calls that are held, the end of the answer, or another step. */
+function toOutlook(part: FinishPart, unsettled: UnsettledCalls): Pick<StepEvent, 'pending' | 'finish_reason'> {
+  if (unsettled.held.length > 0) return { pending: [...unsettled.held] };
+  const finishReason = toFinalReason(part, unsettled);
+  return finishReason === undefined ? {} : { finish_reason: finishReason };
+}
+
+/** How the answer ends, where this step is its last. */
+function toFinalReason({ finishReason, rawFinishReason }: FinishPart, { client }: UnsettledCalls): string | undefined {
+  if (client.length > 0 && finishReason !== 'length') return 'tool_calls';
+  return finishReason === 'tool-calls' ? undefined : (FINISH_REASONS[finishReason] ?? rawFinishReason ?? finishReason);
 }
 
 /** A reason that OpenAI does not have is told as the provider told it. */

@@ -15,6 +15,8 @@ export interface RunRecord {
   readonly hasActed: boolean;
   toolEnded(call: LoggedToolCall): void;
   stepEnded(step: { readonly finishReason: string; readonly usage: Usage }): void;
+  /** The calls that an earlier request had left open were run, or were not: a step without a model. */
+  callsSettled(): void;
   signal(name: string): void;
   /** The answer is whole. */
   ended(): void;
@@ -38,6 +40,19 @@ export function createRunRecord({ agent, model, now = Date.now }: CreateRunRecor
   let hasEnded = false;
   let stepStartedAtMs = now();
 
+  function addStep(finishReason: string, { prompt_tokens, completion_tokens }: Usage): void {
+    steps.push({
+      index: steps.length,
+      finish_reason: finishReason,
+      input_tokens: prompt_tokens,
+      output_tokens: completion_tokens,
+      duration_ms: now() - stepStartedAtMs,
+      tool_calls: toolCalls,
+    });
+    toolCalls = [];
+    stepStartedAtMs = now();
+  }
+
   return {
     get usage() {
       return usage;
@@ -53,17 +68,9 @@ export function createRunRecord({ agent, model, now = Date.now }: CreateRunRecor
     stepEnded({ finishReason, usage: added }) {
       usage = addUsage(usage, added);
       if (added.total_tokens === 0) signals.add('usage_missing');
-      steps.push({
-        index: steps.length,
-        finish_reason: finishReason,
-        input_tokens: added.prompt_tokens,
-        output_tokens: added.completion_tokens,
-        duration_ms: now() - stepStartedAtMs,
-        tool_calls: toolCalls,
-      });
-      toolCalls = [];
-      stepStartedAtMs = now();
+      addStep(finishReason, added);
     },
+    callsSettled: () => addStep('resumed', NO_USAGE),
     signal(name) {
       signals.add(name);
     },

@@ -4,11 +4,15 @@ import { observeModel } from '@rubot/models/model-call';
 import { toInterruption, toModelFailure } from '@rubot/models/model-failure';
 import { stepCountIs, streamText, type TextStreamPart, type ToolSet } from 'ai';
 import { type OfferedTools, offerTools } from '../tools/offer-tools.ts';
+import type { AgentEvent } from './agent-event.ts';
 import type { AgentRun } from './agent-run.ts';
 import { toCallSettings } from './call-settings.ts';
 import { toModelMessages } from './model-messages.ts';
-import { type AgentEvent, createNarrator } from './narrator.ts';
+import { createNarrator } from './narrator.ts';
+import { readClientToolNames, readOpenCalls } from './open-calls.ts';
 import { prepareModel } from './prepare-model.ts';
+import { settleCalls } from './settle-calls.ts';
+import { tellSettled } from './tell-settled.ts';
 
 /**
  * The loop of model calls and tool calls behind one answer. It logs `agent.log` when it is over, however it ends.
@@ -34,11 +38,16 @@ export async function* runSteps(run: AgentRun): AsyncGenerator<AgentEvent, void,
 }
 
 async function* followSteps(run: AgentRun): AsyncGenerator<AgentEvent, void, undefined> {
+  const openCalls = readOpenCalls(run);
   const doneSteps = countDoneSteps(run.request);
   const offered = await offerTools(run);
   const narrator = createNarrator({ run, offered, doneSteps });
+  const settled = await settleCalls(run, offered.ownTools, openCalls.own);
+  if (openCalls.own.length > 0) yield* tellSettled(run, { settled, clientCalls: openCalls.client, index: doneSteps - 1 });
+  if (run.record.hasEnded) return;
   if (doneSteps >= run.agent.maxSteps) return yield* narrator.endAtLimit();
-  for await (const part of startModel(run, offered, run.agent.maxSteps - doneSteps)) {
+  const messages = [...run.request.messages, ...settled.messages];
+  for await (const part of startModel({ ...run, request: { ...run.request, messages } }, offered, run.agent.maxSteps - doneSteps)) {
     if (part.type === 'abort') throw run.deadline.signal.reason;
     if (part.type === 'error') throw part.error;
     yield* narrator.tell(part);
@@ -82,8 +91,9 @@ async function refuseDownloads(downloads: readonly { readonly isUrlSupportedByMo
  * Steps of this answer that the conversation already holds: what follows the last word of the user. Rounds of the
  * client's own tools are no steps of ours.
  */
-function countDoneSteps({ messages, tools }: ChatRequest): number {
-  const clientTools = new Set((tools ?? []).map((tool) => tool.function.name));
+function countDoneSteps(request: ChatRequest): number {
+  const { messages } = request;
+  const clientTools = readClientToolNames(request);
   const asked = messages.findLastIndex((message) => message.role === 'user');
   return messages
     .slice(asked + 1)

@@ -1,16 +1,16 @@
 import type { ChatMessage, ToolCall } from '@rubot/contracts/chat-request';
 import type { TextStreamPart, ToolSet } from 'ai';
+import { type ToolMessage, toErrorMessage, toResultMessage } from './tool-message.ts';
 
 type Part = TextStreamPart<ToolSet>;
-type ToolMessage = Extract<ChatMessage, { role: 'tool' }>;
 
 /** Collects one step as it streams by, and gives it back as OpenAI messages: the form in which it can be resumed. */
 export interface StepJournal {
   add(part: Part): void;
-  /** Calls to the client's tools in this step. */
-  clientCalls(clientTools: ReadonlySet<string>): readonly ToolCall[];
-  /** The step as messages, and an empty journal for the next. */
-  take(): readonly ChatMessage[];
+  /** Calls in this step that have no result. */
+  openCalls(): readonly ToolCall[];
+  /** The step as messages, without the calls that nobody will answer, and an empty journal for the next. */
+  take(abandoned: readonly ToolCall[]): readonly ChatMessage[];
 }
 
 export function createStepJournal(): StepJournal {
@@ -22,20 +22,21 @@ export function createStepJournal(): StepJournal {
     add(part) {
       if (part.type === 'text-delta') text += part.text;
       if (part.type === 'tool-call') calls.push(toToolCall(part));
-      if (part.type === 'tool-result' && part.preliminary !== true) results.push(toToolMessage(part.toolCallId, toResultText(part.output)));
-      if (part.type === 'tool-error') results.push(toToolMessage(part.toolCallId, `Error: ${toErrorText(part.error)}`));
+      if (part.type === 'tool-result' && part.preliminary !== true) results.push(toResultMessage(part.toolCallId, part.output));
+      if (part.type === 'tool-error') results.push(toErrorMessage(part.toolCallId, part.error));
     },
-    clientCalls(clientTools) {
+    openCalls() {
       const answered = new Set(results.map((result) => result.tool_call_id));
-      return calls.filter((call) => clientTools.has(call.function.name) && !answered.has(call.id));
+      return calls.filter((call) => !answered.has(call.id));
     },
-    take() {
+    take(abandoned) {
+      const kept = calls.filter((call) => !abandoned.includes(call));
       const assistant: ChatMessage = {
         role: 'assistant',
         content: text === '' ? null : text,
-        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+        ...(kept.length === 0 ? {} : { tool_calls: kept }),
       };
-      const messages = text === '' && calls.length === 0 ? [] : [assistant, ...results];
+      const messages = text === '' && kept.length === 0 ? [] : [assistant, ...results];
       text = '';
       calls = [];
       results = [];
@@ -50,16 +51,4 @@ function toToolCall({ toolCallId, toolName, input }: Extract<Part, { type: 'tool
     type: 'function',
     function: { name: toolName, arguments: typeof input === 'string' ? input : JSON.stringify(input) },
   };
-}
-
-function toToolMessage(toolCallId: string, content: string): ToolMessage {
-  return { role: 'tool', tool_call_id: toolCallId, content };
-}
-
-function toResultText(output: unknown): string {
-  return typeof output === 'string' ? output : (JSON.stringify(output) ?? 'null');
-}
-
-function toErrorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,16 +1,19 @@
-import type { ToolDescription } from '@rubot/contracts/data';
+import { CallToolRequest, type ToolDescription } from '@rubot/contracts/data';
 import { HEADERS } from '@rubot/contracts/headers';
 import { RubotError } from '@rubot/errors';
+import { parseInput } from '@rubot/http/parse';
 import type { Span } from '@rubot/logging/span';
-import { jsonSchema, type ToolSet, tool } from 'ai';
+import { jsonSchema } from 'ai';
 import type { AgentRun } from '../run/agent-run.ts';
+import { toIdempotencyKey } from './idempotency-key.ts';
 import type { DataAccess, MiddlewareClient } from './middleware-client.ts';
+import type { OfferedTool } from './offered-tool.ts';
 import { runTool } from './run-tool.ts';
 
 /** The tenant's tools of the middleware, for an agent that uses any. @throws RubotError, after which the run cannot go on */
-export async function offerMiddlewareTools(run: AgentRun): Promise<ToolSet> {
+export async function offerMiddlewareTools(run: AgentRun): Promise<readonly OfferedTool[]> {
   const { agent, deps } = run;
-  if (agent.middlewareTools.length === 0) return {};
+  if (agent.middlewareTools.length === 0) return [];
   if (deps.middleware === undefined)
     throw new RubotError('misconfigured', `The agent ${agent.id} has no middleware to call. Set MIDDLEWARE_URL.`);
   const client = deps.middleware;
@@ -23,29 +26,33 @@ export async function offerMiddlewareTools(run: AgentRun): Promise<ToolSet> {
       `The middleware offers no tools of ${agent.middlewareTools.join(', ')}, which the agent ${agent.id} needs. Deploy a middleware that has them.`,
     );
   }
-  return Object.fromEntries(usable.map((description) => [description.name, toTool(run, client, access, description)]));
+  return usable.map((description) => toOfferedTool(run, client, access, description));
 }
 
-function toTool(
+function toOfferedTool(
   run: AgentRun,
   client: MiddlewareClient,
   access: (span: Span) => DataAccess,
-  { name, description, input_schema }: ToolDescription,
-): ToolSet[string] {
-  const { runId, sliceId } = run.caller;
-  return tool({
+  { name, description, effect, needs_approval = false, input_schema }: ToolDescription,
+): OfferedTool {
+  return {
+    name,
     description,
+    // The client has left out what is neither; what is not known to be harmless is taken for a write.
+    effect: effect === 'read' ? 'read' : 'write',
+    needsApproval: needs_approval,
     // The middleware checks what it is given; checking here too would be a second copy of its rules.
-    inputSchema: jsonSchema<Record<string, unknown>>(input_schema),
-    execute: (input, { toolCallId }) =>
+    inputSchema: jsonSchema<unknown>(input_schema),
+    run: (input, toolCallId) =>
       runTool(run, { name, toolCallId }, (span) =>
-        client.callTool(access(span), { tool: name, input, idempotencyKey: `${runId}/${sliceId ?? WHOLE_RUN}/${toolCallId}` }),
+        client.callTool(access(span), {
+          tool: name,
+          input: parseInput(CallToolRequest.shape.arguments, input, 'arguments'),
+          idempotencyKey: toIdempotencyKey(run.caller, toolCallId),
+        }),
       ),
-  });
+  };
 }
-
-/** Stands for the slice where an agent is asked outside of a plan. */
-const WHOLE_RUN = 'run';
 
 function readAccess({ caller, deadline }: AgentRun): (span: Span) => DataAccess {
   const { tenantId, dataBearer } = caller;

@@ -1,10 +1,10 @@
 import type { ChatRequest } from '@rubot/contracts/chat-request';
 import { RubotError } from '@rubot/errors';
 import { jsonSchema, type ToolChoice, type ToolSet, tool } from 'ai';
-import type { AgentTool } from '../define-tool.ts';
 import type { AgentRun } from '../run/agent-run.ts';
 import { offerMiddlewareTools } from './middleware-tools.ts';
-import { runTool } from './run-tool.ts';
+import { type OfferedTool, toSdkTool } from './offered-tool.ts';
+import { offerOwnTools } from './own-tools.ts';
 
 /** What the model may call in a run, and whether it must. */
 export interface OfferedTools {
@@ -12,14 +12,17 @@ export interface OfferedTools {
   readonly toolChoice: ToolChoice<ToolSet>;
   /** Names of the client's tools: a call to one of them ends the run and goes to the client. */
   readonly clientTools: ReadonlySet<string>;
+  /** Tools that are run here, by name. */
+  readonly ownTools: ReadonlyMap<string, OfferedTool>;
 }
 
 /** @throws RubotError `invalid_request` where the client's tools and its choice do not fit together */
 export async function offerTools(run: AgentRun): Promise<OfferedTools> {
-  const own: ToolSet = { ...offerOwnTools(run), ...(await offerMiddlewareTools(run)) };
+  const ownTools = new Map([...offerOwnTools(run), ...(await offerMiddlewareTools(run))].map((offered) => [offered.name, offered]));
+  const own: ToolSet = Object.fromEntries([...ownTools].map(([name, offered]) => [name, toSdkTool(run, offered)]));
   const client = offerClientTools(run.request);
   const clientTools = new Set(Object.keys(client));
-  const twice = (run.request.tools ?? []).findIndex(({ function: { name } }) => Object.hasOwn(own, name));
+  const twice = (run.request.tools ?? []).findIndex(({ function: { name } }) => ownTools.has(name));
   if (twice >= 0) {
     const param = `tools[${twice}].function.name`;
     throw new RubotError('invalid_request', `Invalid value for '${param}': the agent has a tool of this name. Give yours another.`, {
@@ -27,10 +30,10 @@ export async function offerTools(run: AgentRun): Promise<OfferedTools> {
     });
   }
   const choice = run.request.tool_choice ?? 'auto';
-  if (choice === 'auto') return { tools: { ...own, ...client }, toolChoice: 'auto', clientTools };
+  if (choice === 'auto') return { tools: { ...own, ...client }, toolChoice: 'auto', clientTools, ownTools };
   // The client decides over its own tools: it can forbid them or ask for them, and knows nothing of the agent's.
-  if (choice === 'none') return { tools: own, toolChoice: 'auto', clientTools: new Set() };
-  return { tools: client, toolChoice: forceChoice(choice, clientTools), clientTools };
+  if (choice === 'none') return { tools: own, toolChoice: 'auto', clientTools: new Set(), ownTools };
+  return { tools: client, toolChoice: forceChoice(choice, clientTools), clientTools, ownTools };
 }
 
 function forceChoice(
@@ -47,19 +50,6 @@ function forceChoice(
   if (clientTools.has(name)) return { type: 'tool', toolName: name };
   throw new RubotError('invalid_request', `Invalid value for 'tool_choice': there is no tool called ${name} in tools.`, {
     param: 'tool_choice',
-  });
-}
-
-function offerOwnTools(run: AgentRun): ToolSet {
-  return Object.fromEntries(Object.entries(run.agent.tools).map(([name, definition]) => [name, toOwnTool(run, name, definition)]));
-}
-
-function toOwnTool(run: AgentRun, name: string, definition: AgentTool): ToolSet[string] {
-  return tool({
-    description: definition.description,
-    inputSchema: definition.input,
-    execute: (input, { toolCallId }) =>
-      runTool(run, { name, toolCallId }, (span) => definition.run(input, { signal: run.deadline.signal, span })),
   });
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { StepEvent } from '@rubot/contracts/agent';
 import { ChatCompletionChunk, STREAM_DONE } from '@rubot/contracts/chat-response';
+import type { ToolDescription } from '@rubot/contracts/data';
 import { ErrorBody } from '@rubot/contracts/error';
 import { HEADERS } from '@rubot/contracts/headers';
 import type { LogLine } from '@rubot/contracts/log';
@@ -58,22 +59,31 @@ export const CALLER_HEADERS: Readonly<Record<string, string>> = {
   [HEADERS.traceparent]: `00-${TRACE_ID}-${PARENT_SPAN_ID}-01`,
 };
 
-/** The tool that the stand-in middleware offers of a provider. */
+/** The tools that the stand-in middleware offers of a provider: one that reads, one that writes, one that needs approval. */
 export function probeOf(provider: string): string {
   return `${provider}_probe`;
 }
 
+export function changeOf(provider: string): string {
+  return `${provider}_change`;
+}
+
+export function eraseOf(provider: string): string {
+  return `${provider}_erase`;
+}
+
+function toStandIns(provider: string): readonly ToolDescription[] {
+  const shared = { provider, input_schema: { type: 'object', properties: { key: { type: 'string' } } } };
+  return [
+    { ...shared, name: probeOf(provider), description: 'Looks something up.', effect: 'read' },
+    { ...shared, name: changeOf(provider), description: 'Changes something.', effect: 'write' },
+    { ...shared, name: eraseOf(provider), description: 'Erases something.', effect: 'write', needs_approval: true },
+  ];
+}
+
 export async function startAgent({ agent, createApp }: AgentContractOptions): Promise<AgentHarness> {
   const model = await startModelUpstream();
-  const tools = await startToolUpstream(
-    agent.middlewareTools.map((provider) => ({
-      name: probeOf(provider),
-      provider,
-      description: 'Looks something up.',
-      effect: 'read',
-      input_schema: { type: 'object', properties: { key: { type: 'string' } } },
-    })),
-  );
+  const tools = await startToolUpstream(agent.middlewareTools.flatMap(toStandIns));
   const lines: LogLine[] = [];
   const environment = {
     ORCHESTRATOR_API_KEY: AGENT_KEY,
