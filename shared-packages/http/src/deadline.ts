@@ -9,6 +9,8 @@ export interface Deadline {
   remainingMs(): number;
   /** Stops the work under this deadline for a reason of our own. */
   abort(reason: RubotError): void;
+  /** From here on the work may take any time; the caller's leaving still ends it. */
+  lift(): void;
   /** Must be called when the work has ended; frees the timer. */
   clear(): void;
 }
@@ -35,6 +37,7 @@ export function createDeadline({ timeoutMs, callerSignal, now = Date.now }: Crea
     signal: controller.signal,
     remainingMs: () => Math.max(0, endsAtMs - now()),
     abort: (reason) => controller.abort(reason),
+    lift: () => clearTimeout(timer),
     clear() {
       clearTimeout(timer);
       callerSignal?.removeEventListener('abort', onCallerGone);

@@ -1,9 +1,9 @@
 import { importBearerKeys } from '@rubot/bearer/keys';
-import { type BearerSubject, mintBearer } from '@rubot/bearer/mint';
 import { EnvironmentError } from '@rubot/config/parse-env';
 import type { FetchLike } from '@rubot/http/upstream';
 import { createLogger, type Logger } from '@rubot/logging';
 import { writeToConsole } from '@rubot/logging/console-sink';
+import { createRunBearers, type RunBearers } from './bearers/run-bearers.ts';
 import { createMiddlewareClient, type MiddlewareClient } from './clients/middleware.ts';
 import { createOrchestratorClient, type OrchestratorClient } from './clients/orchestrator.ts';
 import { type GatewayConfig, readGatewayConfig, SERVICE } from './env.ts';
@@ -28,7 +28,7 @@ export interface GatewayDeps {
   readonly sessions: SessionResolver;
   readonly middleware: MiddlewareClient;
   readonly orchestrator: OrchestratorClient;
-  readonly mintBearer: (subject: BearerSubject) => Promise<string>;
+  readonly bearers: RunBearers;
 }
 
 /** @throws EnvironmentError naming every variable and binding that is wrong */
@@ -49,7 +49,7 @@ export async function buildDeps(bindings: GatewayBindings): Promise<GatewayDeps>
       apiKey: config.secrets.gatewayApiKey.current,
       accessHeaders: config.secrets.accessHeaders,
     }),
-    mintBearer: (subject) => mintBearer({ keys, subject, ttlSeconds: config.bearerTtlSeconds, nowMs: Date.now() }),
+    bearers: createRunBearers({ keys, ttlSeconds: config.bearerTtlSeconds }),
   };
 }
 

@@ -15,6 +15,7 @@ export const gatewayVariables = {
   ADMIN_API_KEY: secret('Opens /admin at the gateway.'),
   MIDDLEWARE_API_KEY: sharedVariables.MIDDLEWARE_API_KEY,
   BEARER_SIGNING_SECRET: sharedVariables.BEARER_SIGNING_SECRET,
+  BEARER_SIGNING_SECRET_PREVIOUS: sharedVariables.BEARER_SIGNING_SECRET_PREVIOUS,
   BEARER_TTL_SECONDS: sharedVariables.BEARER_TTL_SECONDS,
   ORCHESTRATOR_URL: origin('Where the gateway reaches the orchestrator.', 'https://orchestrator.example.com'),
   CF_ACCESS_CLIENT_ID: variable(z.string().min(1).optional(), {
@@ -27,6 +28,9 @@ export const gatewayVariables = {
   }),
   MAX_BODY_BYTES: sharedVariables.MAX_BODY_BYTES,
   REQUEST_TIMEOUT_MS: sharedVariables.REQUEST_TIMEOUT_MS,
+  EVENTS_SILENCE_MS: variable(z.coerce.number().int().min(100).max(3_600_000).default(45_000), {
+    description: 'Silence after which a stream of a run’s events counts as broken; three times the HEARTBEAT_MS of the orchestrator.',
+  }),
 } as const;
 
 export interface GatewayConfig {
@@ -36,6 +40,7 @@ export interface GatewayConfig {
   readonly bearerTtlSeconds: number;
   readonly maxBodyBytes: number;
   readonly requestTimeoutMs: number;
+  readonly eventsSilenceMs: number;
   readonly secrets: GatewaySecrets;
 }
 
@@ -63,12 +68,12 @@ export function readGatewayConfig(source: Readonly<Record<string, unknown>>): Ga
     bearerTtlSeconds: env.BEARER_TTL_SECONDS,
     maxBodyBytes: env.MAX_BODY_BYTES,
     requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
+    eventsSilenceMs: env.EVENTS_SILENCE_MS,
     secrets: {
       gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
       adminApiKey: toRotatingSecret(env.ADMIN_API_KEY, undefined),
       middlewareApiKey: env.MIDDLEWARE_API_KEY,
-      // The gateway only signs: a former secret is the verifier's concern.
-      bearerSigningSecret: toRotatingSecret(env.BEARER_SIGNING_SECRET, undefined),
+      bearerSigningSecret: toRotatingSecret(env.BEARER_SIGNING_SECRET, env.BEARER_SIGNING_SECRET_PREVIOUS),
       accessHeaders: toAccessHeaders(env.CF_ACCESS_CLIENT_ID, env.CF_ACCESS_CLIENT_SECRET),
     },
   };

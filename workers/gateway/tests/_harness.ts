@@ -1,9 +1,9 @@
 import { importBearerKeys } from '@rubot/bearer/keys';
-import { mintBearer } from '@rubot/bearer/mint';
 import type { LogLine } from '@rubot/contracts/log';
 import type { FetchLike, UpstreamInit } from '@rubot/http/upstream';
 import { createLogger } from '@rubot/logging';
 import { createGatewayApp } from '../src/app.ts';
+import { createRunBearers } from '../src/bearers/run-bearers.ts';
 import { createMiddlewareClient } from '../src/clients/middleware.ts';
 import { createOrchestratorClient } from '../src/clients/orchestrator.ts';
 import { readGatewayConfig } from '../src/env.ts';
@@ -29,7 +29,15 @@ export interface GatewayHarness {
   readonly toMiddleware: SentRequest[];
   readonly toOrchestrator: SentRequest[];
   request(path: string, init?: RequestInit): Promise<Response>;
+  /** As the sender of `IDENTITY`, with the right key. */
+  ask(method: 'GET' | 'POST', path: string, options?: AskOptions): Promise<Response>;
   complete(body: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+export interface AskOptions {
+  /** Text as it is, anything else as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
 }
 
 export interface HarnessOptions {
@@ -48,6 +56,21 @@ export const COMPLETION = {
   model: 'rubot',
   choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
   usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+};
+
+export const RUN_ID = `run_${'0a'.repeat(16)}`;
+export const RUN = {
+  id: RUN_ID,
+  object: 'run',
+  status: 'queued',
+  model: 'rubot',
+  attempt: 0,
+  last_seq: 1,
+  created_at: 1,
+  finished_at: null,
+  usage: null,
+  slices: null,
+  error: null,
 };
 
 const linked: FetchLike = async () => Response.json({ status: 'linked', tenant_id: 'acme', allowed_agents: ['tables'] });
@@ -77,23 +100,29 @@ export async function createHarness({
       apiKey: config.secrets.gatewayApiKey.current,
       accessHeaders: config.secrets.accessHeaders,
     }),
-    mintBearer: (subject) => mintBearer({ keys, subject, ttlSeconds: config.bearerTtlSeconds, nowMs: Date.now() }),
+    bearers: createRunBearers({ keys, ttlSeconds: config.bearerTtlSeconds }),
   });
 
   async function request(path: string, init?: RequestInit): Promise<Response> {
     return app.request(`http://gateway.test${path}`, init);
+  }
+
+  function ask(method: string, path: string, { body, headers = {} }: AskOptions = {}): Promise<Response> {
+    const content = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    return request(path, {
+      method,
+      headers: { authorization: `Bearer ${ENV.GATEWAY_API_KEY}`, ...type, ...IDENTITY, ...headers },
+      ...content,
+    });
   }
   return {
     lines,
     toMiddleware,
     toOrchestrator,
     request,
-    complete: (body, headers = {}) =>
-      request('/v1/chat/completions', {
-        method: 'POST',
-        headers: { authorization: `Bearer ${ENV.GATEWAY_API_KEY}`, 'content-type': 'application/json', ...IDENTITY, ...headers },
-        body: typeof body === 'string' ? body : JSON.stringify(body),
-      }),
+    ask,
+    complete: (body, headers = {}) => ask('POST', '/v1/chat/completions', { body, headers }),
   };
 }
 

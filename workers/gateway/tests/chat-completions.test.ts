@@ -1,3 +1,4 @@
+import { verifyGrant } from '@rubot/bearer/grant';
 import { importBearerKeys } from '@rubot/bearer/keys';
 import { verifyBearer } from '@rubot/bearer/verify';
 import { LogLine } from '@rubot/contracts/log';
@@ -40,7 +41,7 @@ describe('POST /v1/chat/completions', () => {
     expect(await response.text()).toBe(text);
   });
 
-  it('tells the orchestrator who speaks, in a bearer bound to tenant, session, sender and run', async () => {
+  it('tells the orchestrator who speaks, in a bearer and a grant bound to tenant, session, sender and run', async () => {
     const gateway = await createHarness();
     const response = await gateway.complete(CHAT);
     const headers = gateway.toOrchestrator[0]?.headers ?? {};
@@ -52,13 +53,10 @@ describe('POST /v1/chat/completions', () => {
       'x-rubot-allowed-agents': 'tables',
     });
     const keys = await importBearerKeys({ current: ENV.BEARER_SIGNING_SECRET, previous: undefined });
-    const claims = await verifyBearer({ keys, bearer: headers['x-rubot-data-bearer'] ?? '', nowMs: Date.now() });
-    expect(claims).toMatchObject({
-      tenant: 'acme',
-      session: 'session-1',
-      sender: '+15550100',
-      run: response.headers.get('x-rubot-run-id'),
-    });
+    const subject = { tenant: 'acme', session: 'session-1', sender: '+15550100', run: response.headers.get('x-rubot-run-id') };
+    const { 'x-rubot-data-bearer': bearer = '', 'x-rubot-bearer-grant': grant = '' } = headers;
+    expect(await verifyBearer({ keys, bearer, nowMs: Date.now() })).toMatchObject(subject);
+    expect(await verifyGrant({ keys, grant, nowMs: Date.now() })).toMatchObject(subject);
   });
 
   it('lets no header of a client pass for one of ours', async () => {

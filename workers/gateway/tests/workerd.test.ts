@@ -1,48 +1,12 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { startWorkers } from '@rubot/testkit/workerd/start-workers';
-import { afterEach, describe, expect, it } from 'vitest';
-import { CHAT, ENV, IDENTITY } from './_harness.ts';
+import { describe, expect, it } from 'vitest';
+import { CHAT, ENV } from './_harness.ts';
+import { atEnd, complete, SSE, startGateway, stopAfterEach } from './_workerd.ts';
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** The built Worker in workerd; behind it a real HTTP server that plays the orchestrator as the test says. */
-async function startGateway(orchestrator: Handler) {
-  const server = createServer(orchestrator).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  cleanups.push(async () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const lines: string[] = [];
-  const workers = await startWorkers({
-    workers: [
-      {
-        directory: new URL('../', import.meta.url),
-        variables: { ...ENV, ORCHESTRATOR_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
-        standIns: { MIDDLEWARE: async () => Response.json({ status: 'linked', tenant_id: 'acme', allowed_agents: null }) },
-      },
-    ],
-    onLine: (line) => lines.push(line),
-    onNoise: () => {},
-  });
-  cleanups.push(() => workers.stop());
-  return { url: workers.urlOf('rubot-gateway-dev'), lines };
-}
-
-function complete(url: string, body: unknown, init: RequestInit = {}): Promise<Response> {
-  const headers = { authorization: `Bearer ${ENV.GATEWAY_API_KEY}`, 'content-type': 'application/json', ...IDENTITY };
-  return fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body), ...init });
-}
+stopAfterEach();
 
 const STREAM = { ...CHAT, stream: true };
-const SSE = { 'content-type': 'text/event-stream' };
 
 describe('the gateway in workerd', () => {
   it.each(['before headers', 'before the first token', 'mid-stream'])(
@@ -143,7 +107,7 @@ describe('the gateway in workerd', () => {
       },
       onNoise: () => {},
     });
-    cleanups.push(() => workers.stop());
+    atEnd(() => workers.stop());
     const response = await fetch(`${workers.urlOf('rubot-gateway-dev')}/healthz`);
     expect(response.status).toBe(500);
     expect(await response.json()).toMatchObject({ error: { code: 'misconfigured' } });

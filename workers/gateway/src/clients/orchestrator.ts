@@ -14,6 +14,8 @@ import {
   type UpstreamCall,
 } from '@rubot/http/upstream';
 import { z } from 'zod';
+import type { RunCredentials } from '../bearers/run-bearers.ts';
+import type { PassedHeaders } from '../middleware/pass-headers.ts';
 import type { CallContext } from './middleware.ts';
 
 /** On whose behalf a call is made, as the orchestrator is told in headers; it believes them for the hop key's sake. */
@@ -35,34 +37,42 @@ export function toCaller(identity: ResolveSessionRequest, session: LinkedSession
 
 type LinkedSession = Extract<ResolveSessionResponse, { status: 'linked' }>;
 
-export interface CompletionCall {
-  readonly caller: Caller;
-  readonly runId: string;
-  readonly dataBearer: string;
-  /** What the client's leaving does, where it has said so; whether it is a thing that can be done, the orchestrator says. */
-  readonly onDisconnect: string | undefined;
-  /** The client's body byte for byte, so that no field of it is lost on the way. */
-  readonly body: Uint8Array<ArrayBuffer>;
-}
-
-export interface RunsCall {
+/** A client's request, as it goes on. */
+export interface ForwardedCall {
   readonly caller: Caller;
   readonly method: 'GET' | 'POST';
   /** Path and query. */
   readonly target: string;
-  /** Of the client's own headers, those that say how events are to be read. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly clientHeaders: PassedHeaders;
+  /** Called as soon as the orchestrator has answered, also where it refuses. */
+  readonly onHead: (headers: Headers) => void;
 }
 
-export type RunsAnswer = { readonly bytes: Uint8Array<ArrayBuffer> } | { readonly stream: UpstreamAnswer };
+/** A call by which a run is begun, or goes on. */
+export interface RunCall extends ForwardedCall {
+  readonly credentials: RunCredentials;
+  /** The client's body byte for byte, so that no field of it is lost on the way. */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** What the orchestrator wrote, checked. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** A stream of events; whoever reads it ends its span. */
+export interface StreamAnswer {
+  readonly stream: UpstreamAnswer;
+}
 
 export interface OrchestratorClient {
-  /** `bytes` are a completion as the orchestrator wrote it, checked. */
-  complete(call: CompletionCall, context: CallContext): Promise<{ bytes: Uint8Array<ArrayBuffer>; runId: string }>;
-  /** The answer's body is a stream of events; whoever reads it ends the span. */
-  streamCompletion(call: CompletionCall, context: CallContext): Promise<UpstreamAnswer & { runId: string }>;
-  /** Any request about runs. `bytes` or `stream`, whichever the orchestrator answers with; whoever reads the stream ends its span. */
-  requestRuns(call: RunsCall, context: CallContext): Promise<RunsAnswer>;
+  complete(call: RunCall, context: CallContext): Promise<WholeAnswer>;
+  streamCompletion(call: RunCall, context: CallContext): Promise<StreamAnswer>;
+  /** Any request about runs but for their events. */
+  requestRuns(call: ForwardedCall | RunCall, context: CallContext): Promise<WholeAnswer>;
+  /** A page or a stream, as the client's headers ask. */
+  readRunEvents(call: ForwardedCall, context: CallContext): Promise<WholeAnswer | StreamAnswer>;
   listModels(caller: Caller, context: CallContext): Promise<ModelList>;
   /** @throws RubotError `unavailable` when it cannot do its work */
   checkReady(context: CallContext): Promise<void>;
@@ -72,72 +82,61 @@ export interface OrchestratorClientOptions {
   readonly fetch: FetchLike;
   readonly baseUrl: string;
   readonly apiKey: string;
-  readonly accessHeaders: Readonly<Record<string, string>>;
+  readonly accessHeaders: PassedHeaders;
 }
 
 const PEER = 'rubot-orchestrator';
 
 export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders }: OrchestratorClientOptions): OrchestratorClient {
+  const hop = { fetch, peer: PEER } as const;
   const hopHeaders = { authorization: `Bearer ${apiKey}`, ...accessHeaders };
 
-  function toCompletionCall({ caller, runId, dataBearer, onDisconnect, body }: CompletionCall, context: CallContext): UpstreamCall {
+  function toUpstreamCall(call: ForwardedCall | RunCall, context: CallContext): UpstreamCall {
     return {
-      fetch,
-      peer: PEER,
-      method: 'POST',
-      url: `${baseUrl}/v1/chat/completions`,
-      headers: {
-        ...hopHeaders,
-        ...toCallerHeaders(caller),
-        [HEADERS.runId]: runId,
-        [HEADERS.dataBearer]: dataBearer,
-        ...(onDisconnect === undefined ? {} : { [HEADERS.onDisconnect]: onDisconnect }),
+      ...hop,
+      async fetch(url, init) {
+        const response = await fetch(url, init);
+        call.onHead(response.headers);
+        return response;
       },
-      body,
+      method: call.method,
+      url: `${baseUrl}${call.target}`,
+      headers: {
+        ...call.clientHeaders,
+        ...hopHeaders,
+        ...toCallerHeaders(call.caller),
+        ...('credentials' in call ? toCredentialHeaders(call.credentials) : {}),
+      },
+      ...('body' in call ? { body: call.body } : {}),
+      isIdempotent: HEADERS.idempotencyKey in call.clientHeaders,
       ...context,
     };
   }
 
+  async function requestWhole(call: ForwardedCall | RunCall, context: CallContext, schema: z.ZodType): Promise<WholeAnswer> {
+    const upstreamCall = toUpstreamCall(call, context);
+    return readWhole(upstreamCall, await callUpstream(upstreamCall), schema);
+  }
+
   return {
-    async complete(completionCall, context) {
-      const call = toCompletionCall(completionCall, context);
-      const answer = await callUpstream(call);
-      const { bytes } = await readUpstreamBody(call, answer, ChatCompletion);
-      return { bytes, runId: readRunId(answer.response, completionCall) };
+    complete: (call, context) => requestWhole(call, context, ChatCompletion),
+    async streamCompletion(call, context) {
+      const stream = await callUpstream(toUpstreamCall(call, context));
+      await assertEventStream(stream);
+      return { stream };
     },
-    async streamCompletion(completionCall, context) {
-      const answer = await callUpstream(toCompletionCall(completionCall, context));
-      await assertEventStream(answer);
-      return { ...answer, runId: readRunId(answer.response, completionCall) };
-    },
-    async requestRuns({ caller, method, target, headers }, context) {
-      const call: UpstreamCall = {
-        fetch,
-        peer: PEER,
-        method,
-        url: `${baseUrl}${target}`,
-        headers: { ...headers, ...hopHeaders, ...toCallerHeaders(caller) },
-        ...context,
-      };
-      const answer = await callUpstream(call);
-      if (isEventStream(answer.response)) return { stream: answer };
-      const { bytes } = await readUpstreamBody(call, answer, RunsBody);
-      return { bytes };
+    requestRuns: (call, context) => requestWhole(call, context, RunsBody),
+    async readRunEvents(call, context) {
+      const upstreamCall = toUpstreamCall(call, context);
+      const answer = await callUpstream(upstreamCall);
+      return isEventStream(answer.response) ? { stream: answer } : readWhole(upstreamCall, answer, RunEventPage);
     },
     listModels: (caller, context) =>
       callUpstreamJson(
-        {
-          fetch,
-          peer: PEER,
-          method: 'GET',
-          url: `${baseUrl}/v1/models`,
-          headers: { ...hopHeaders, ...toCallerHeaders(caller) },
-          ...context,
-        },
+        { ...hop, method: 'GET', url: `${baseUrl}/v1/models`, headers: { ...hopHeaders, ...toCallerHeaders(caller) }, ...context },
         ModelList,
       ),
-    checkReady: (context) =>
-      callUpstreamWithoutBody({ fetch, peer: PEER, method: 'GET', url: `${baseUrl}/readyz`, headers: hopHeaders, ...context }),
+    checkReady: (context) => callUpstreamWithoutBody({ ...hop, method: 'GET', url: `${baseUrl}/readyz`, headers: hopHeaders, ...context }),
   };
 }
 
@@ -150,13 +149,17 @@ function toCallerHeaders({ tenantId, sessionId, senderId, allowedAgents }: Calle
   };
 }
 
-/** The orchestrator may answer with an earlier run, for a request that it has seen before. */
-function readRunId(response: Response, { runId }: CompletionCall): string {
-  return response.headers.get(HEADERS.runId) ?? runId;
+function toCredentialHeaders({ runId, dataBearer, bearerGrant }: RunCredentials): Record<string, string> {
+  return { [HEADERS.runId]: runId, [HEADERS.dataBearer]: dataBearer, [HEADERS.bearerGrant]: bearerGrant };
 }
 
-/** One run, a page of runs, or a page of events. */
-const RunsBody = z.union([RunResource, RunList, RunEventPage]);
+/** One run, or a page of runs. */
+const RunsBody = z.union([RunResource, RunList]);
+
+async function readWhole(call: UpstreamCall, answer: UpstreamAnswer, schema: z.ZodType): Promise<WholeAnswer> {
+  const { bytes } = await readUpstreamBody(call, answer, schema);
+  return { status: answer.response.status, bytes };
+}
 
 function isEventStream({ headers, body }: Response): boolean {
   return (headers.get('content-type') ?? '').startsWith('text/event-stream') && body !== null;

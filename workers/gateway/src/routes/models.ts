@@ -1,10 +1,9 @@
 import type { ModelList } from '@rubot/contracts/models';
 import { RubotError } from '@rubot/errors';
 import type { Context, Handler } from 'hono';
-import { toCaller } from '../clients/orchestrator.ts';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { toLinkingPage } from '../replies/linking-page.ts';
+import { requireCaller } from '../sessions/require-caller.ts';
 import { withinDeadline } from './within-deadline.ts';
 
 /** `GET /v1/models`: what the caller's tenant may name as `model`. */
@@ -27,15 +26,8 @@ export function retrieveModelHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   };
 }
 
-function listModels(c: Context<GatewayEnv>, { config, sessions, orchestrator }: GatewayDeps): Promise<ModelList> {
-  return withinDeadline(c, config.requestTimeoutMs, async (context) => {
-    const identity = c.get('identity');
-    const session = await sessions.resolve(identity, context);
-    if (session.status === 'unlinked') {
-      const page = toLinkingPage(config.linkUrl, identity.sender_id);
-      throw new RubotError('forbidden', `This sender is not linked to a tenant. Link it at ${page}.`);
-    }
-    context.span.annotate({ tenant_id: session.tenant_id });
-    return orchestrator.listModels(toCaller(identity, session), context);
-  });
+function listModels(c: Context<GatewayEnv>, deps: GatewayDeps): Promise<ModelList> {
+  return withinDeadline(c, deps.config.requestTimeoutMs, async (context) =>
+    deps.orchestrator.listModels(await requireCaller(c, deps, context), context),
+  );
 }

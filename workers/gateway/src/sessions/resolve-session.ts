@@ -7,6 +7,8 @@ import type { CallContext, MiddlewareClient } from '../clients/middleware.ts';
 export interface SessionResolver {
   /** @throws RubotError `forbidden` for a session that belongs to another sender */
   resolve(request: ResolveSessionRequest, context: CallContext): Promise<ResolveSessionResponse>;
+  /** As above, from no memory: what was unbound a moment ago, here or in another isolate, is unbound. */
+  resolveAnew(request: ResolveSessionRequest, context: CallContext): Promise<ResolveSessionResponse>;
   /** Called when a sender's binding changes here; other isolates follow within the life of their entries. */
   forgetSender(senderId: string): void;
 }
@@ -49,17 +51,24 @@ export function createSessionResolver(middleware: SessionSource): SessionResolve
   // ttlResolution 0: the cache would otherwise keep its clock by a timer, and workerd drops timers with the request that set them.
   const entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES, ttl: LIFE_MS, ttlResolution: 0, perf: Date });
 
+  async function resolveAnew(request: ResolveSessionRequest, context: CallContext): Promise<ResolveSessionResponse> {
+    const response = await askWithinTime(middleware, request, context);
+    if (response.status === 'linked') entries.set(toKey(request), { senderId: request.sender_id, response });
+    else entries.delete(toKey(request));
+    return response;
+  }
+
   return {
     async resolve(request, context) {
-      const key = `${request.sender_id}\n${request.session_id}`;
-      const known = entries.get(key);
-      if (known !== undefined) return known.response;
-      const response = await askWithinTime(middleware, request, context);
-      if (response.status === 'linked') entries.set(key, { senderId: request.sender_id, response });
-      return response;
+      return entries.get(toKey(request))?.response ?? resolveAnew(request, context);
     },
+    resolveAnew,
     forgetSender(senderId) {
       for (const [key, entry] of entries.entries()) if (entry.senderId === senderId) entries.delete(key);
     },
   };
+}
+
+function toKey({ sender_id, session_id }: ResolveSessionRequest): string {
+  return `${sender_id}\n${session_id}`;
 }

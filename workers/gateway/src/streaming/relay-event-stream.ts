@@ -8,6 +8,8 @@ import { createFrameSplitter } from './whole-frames.ts';
 export interface RelayOptions {
   readonly upstream: Response;
   readonly deadline: Deadline;
+  /** How long nothing may come while the client reads; as long as the deadline lets it, if not given. */
+  readonly maxSilenceMs?: number | undefined;
   /** Called once: with nothing when the answer was whole, else with what cut it, or what the orchestrator said of its failure. */
   readonly onEnd: (error?: RubotError) => void;
 }
@@ -23,7 +25,7 @@ const MAX_FRAME_BYTES = 1_048_576;
  * Passes the events of another stream on as they come, whole frames only, their bytes untouched. An upstream that
  * breaks off, or ends without its last frame, becomes an error frame: a client can always tell an answer from a piece of one.
  */
-export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): ReadableStream<Uint8Array> {
+export function relayEventStream({ upstream, deadline, maxSilenceMs, onEnd }: RelayOptions): ReadableStream<Uint8Array> {
   const reader = bodyOf(upstream).getReader();
   const frames = createFrameSplitter();
   let lastWhole: Uint8Array = new Uint8Array();
@@ -38,10 +40,21 @@ export function relayEventStream({ upstream, deadline, onEnd }: RelayOptions): R
   // Synchronously: once the client has gone, workerd runs nothing that stands after an await.
   deadline.signal.addEventListener('abort', () => end(RubotError.from(deadline.signal.reason)), { once: true });
 
+  /** A silence counts only while the client waits for more: one that reads slowly makes none. */
+  async function read(): ReturnType<typeof reader.read> {
+    if (maxSilenceMs === undefined) return reader.read();
+    const timer = setTimeout(() => deadline.abort(silent(maxSilenceMs)), maxSilenceMs);
+    try {
+      return await reader.read();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** The next whole frames, or `undefined` at a whole end. */
   async function next(): Promise<Uint8Array | undefined> {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await read();
       if (done) {
         if (readEnd(lastWhole, frames.partialBytes()) === undefined) throw interrupted();
         return undefined;
@@ -112,6 +125,13 @@ function readErrorFrame(frame: string): RubotError | undefined {
 
 function toStreamError(thrown: unknown): RubotError {
   return RubotError.is(thrown) ? thrown : interrupted(thrown);
+}
+
+function silent(silenceMs: number): RubotError {
+  return new RubotError(
+    'stream_interrupted',
+    `Nothing came for ${silenceMs} ms, not even a sign of life. Read on behind the last event you have.`,
+  );
 }
 
 function interrupted(cause?: unknown): RubotError {

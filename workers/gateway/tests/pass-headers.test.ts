@@ -1,0 +1,130 @@
+import type { FetchLike } from '@rubot/http/upstream';
+import { describe, expect, it } from 'vitest';
+import { bodyOf, CHAT, COMPLETION, createHarness, eventStream, RUN, RUN_ID } from './_harness.ts';
+
+const WISHES = {
+  'idempotency-key': 'order-1',
+  'x-rubot-on-disconnect': 'continue',
+  'x-rubot-priority': 'high',
+  'x-rubot-memory': 'session',
+  'x-rubot-session-strategy': 'reject',
+};
+const POSTS = [
+  ['/v1/chat/completions', CHAT],
+  ['/v1/runs', CHAT],
+  [`/v1/runs/${RUN_ID}/cancel`, undefined],
+  [`/v1/runs/${RUN_ID}/approvals/call_1`, { decision: 'approve' }],
+] as const;
+
+/** Answers each request as the orchestrator would, with the given headers. */
+function answers(headers: Record<string, string>): FetchLike {
+  return async (url) => Response.json(url.endsWith('/completions') ? COMPLETION : RUN, { headers });
+}
+
+describe('headers of a client', () => {
+  it.each(POSTS)('that say what is wanted of a run go on as they are: %s', async (path, body) => {
+    const gateway = await createHarness({ orchestrator: answers({}) });
+    expect((await gateway.ask('POST', path, { body, headers: WISHES })).status).toBe(200);
+    expect(gateway.toOrchestrator[0]?.headers).toMatchObject(WISHES);
+    await gateway.ask('POST', path, { body });
+    for (const name of Object.keys(WISHES)) expect(gateway.toOrchestrator[1]?.headers).not.toHaveProperty([name]);
+  });
+
+  it('are not judged, but for the key: the orchestrator knows what they may be', async () => {
+    const gateway = await createHarness();
+    const twice = { 'x-rubot-priority': 'high, low', 'x-rubot-memory': 'for ever' };
+    await gateway.complete(CHAT, twice);
+    expect(gateway.toOrchestrator[0]?.headers).toMatchObject(twice);
+  });
+
+  it.each(POSTS)('never pass for one of ours, and no other goes on: %s', async (path, body) => {
+    const gateway = await createHarness({ orchestrator: answers({}) });
+    const forged = {
+      'x-rubot-bearer-grant': 'forged',
+      'x-rubot-data-bearer': 'forged',
+      'x-rubot-run-id': 'forged',
+      'x-rubot-decisions': 'forged',
+      'x-rubot-steps': 'forged',
+      'x-tenant-id': 'forged',
+      'x-rubot-allowed-agents': 'forged',
+      'last-event-id': 'forged',
+      cookie: 'forged',
+    };
+    expect((await gateway.ask('POST', path, { body, headers: forged })).status).toBe(200);
+    expect(JSON.stringify(gateway.toOrchestrator[0]?.headers)).not.toContain('forged');
+  });
+
+  it.each([
+    ['an empty one', ''],
+    ['one with a space, as a header that is sent twice has', 'order-1, order-2'],
+    ['one that is too long', 'k'.repeat(256)],
+    ['one outside of ASCII', 'orden-ñ'],
+  ])('include no idempotency key that is none: %s', async (_name, key) => {
+    for (const [path, body] of POSTS) {
+      const gateway = await createHarness({ orchestrator: answers({}) });
+      const response = await gateway.ask('POST', path, { body, headers: { 'idempotency-key': key } });
+      expect([response.status, await response.json()]).toMatchObject([
+        400,
+        { error: { param: 'idempotency-key', code: 'invalid_request' } },
+      ]);
+      expect([...gateway.toOrchestrator, ...gateway.toMiddleware]).toEqual([]);
+    }
+  });
+
+  it('include the longest idempotency key that there may be', async () => {
+    const gateway = await createHarness();
+    const key = `!~${'k'.repeat(253)}`;
+    await gateway.complete(CHAT, { 'idempotency-key': key });
+    expect(gateway.toOrchestrator[0]?.headers['idempotency-key']).toBe(key);
+  });
+
+  it('make a request that bears a key one that may be sent again', async () => {
+    const gateway = await createHarness({ orchestrator: async () => Promise.reject(new TypeError('read ECONNRESET')) });
+    const shouldRetry = async (headers: Record<string, string>) => (await gateway.complete(CHAT, headers)).headers.get('x-should-retry');
+    expect([await shouldRetry({}), await shouldRetry({ 'idempotency-key': 'order-1' })]).toEqual(['false', 'true']);
+  });
+});
+
+describe('headers of an answer', () => {
+  const REPLAYED = { 'idempotent-replayed': 'true', 'x-rubot-run-id': RUN_ID };
+
+  it('say whether it was given before, and of which run it is', async () => {
+    const gateway = await createHarness({ orchestrator: answers(REPLAYED) });
+    for (const [path, body] of POSTS) {
+      const { headers } = await gateway.ask('POST', path, { body });
+      expect([headers.get('idempotent-replayed'), headers.get('x-rubot-run-id')]).toEqual(['true', RUN_ID]);
+    }
+    expect(gateway.toOrchestrator[0]?.headers['x-rubot-run-id']).not.toBe(RUN_ID);
+    const completed = gateway.lines.filter((line) => line.event_type === 'request.completed');
+    expect(completed.map((line) => line.run_id)).toEqual(POSTS.map(() => RUN_ID));
+  });
+
+  it('say so of a stream too', async () => {
+    const orchestrator: FetchLike = async () => {
+      const { body, headers } = eventStream(bodyOf([new TextEncoder().encode('data: [DONE]\n\n')]));
+      return new Response(body, { headers: { ...Object.fromEntries(headers), ...REPLAYED } });
+    };
+    const gateway = await createHarness({ orchestrator });
+    const { headers } = await gateway.complete({ ...CHAT, stream: true });
+    expect([headers.get('idempotent-replayed'), headers.get('x-rubot-run-id')]).toEqual(['true', RUN_ID]);
+  });
+
+  it('say so of a failure too', async () => {
+    const error = { message: 'The agent failed.', type: 'server_error', param: null, code: 'upstream_failed' };
+    const gateway = await createHarness({ orchestrator: async () => Response.json({ error }, { status: 502, headers: REPLAYED }) });
+    const { status, headers } = await gateway.complete(CHAT, { 'idempotency-key': 'order-1' });
+    expect([status, headers.get('idempotent-replayed'), headers.get('x-rubot-run-id')]).toEqual([502, 'true', RUN_ID]);
+  });
+
+  it('that are internal, or of something that stands between, end at the gateway', async () => {
+    const secret = { 'x-rubot-bearer-grant': 'secret', 'x-rubot-data-bearer': 'secret', 'x-tenant-id': 'secret', 'set-cookie': 'secret=1' };
+    const gateway = await createHarness({ orchestrator: answers(secret) });
+    const { headers } = await gateway.complete(CHAT);
+    const standing = ['x-request-id', 'x-rubot-api-version', 'x-rubot-run-id', 'x-rubot-trace-id'];
+    expect([...headers.keys()].sort()).toEqual(['cache-control', 'content-type', ...standing]);
+    const page = async () => new Response('<html>', { headers: { location: 'http://10.0.0.1/', 'retry-after': '9', ...secret } });
+    const refused = await (await createHarness({ orchestrator: page })).complete(CHAT);
+    expect([refused.status, ...refused.headers.values()].join()).not.toMatch(/10\.0\.0\.1|secret/);
+    expect(refused.headers.has('retry-after')).toBe(false);
+  });
+});
