@@ -1,4 +1,4 @@
-import type { SliceBrief } from '@rubot/contracts/agent';
+import { type SliceBrief, STEPS_HELD } from '@rubot/contracts/agent';
 import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
 import { HEADERS } from '@rubot/contracts/headers';
 import { modelOfAgent } from '@rubot/contracts/models';
@@ -7,7 +7,9 @@ import type { Deadline } from '@rubot/http/deadline';
 import { callUpstream, type FetchLike, type UpstreamAnswer } from '@rubot/http/upstream';
 import type { Span } from '@rubot/logging/span';
 import type { PlannedSlice } from '../planning/plan.ts';
-import type { Run } from '../runs/run.ts';
+import type { DataBearer, Run } from '../runs/run.ts';
+import { toDecisionsHeader } from './decisions-header.ts';
+import type { HeldCall } from './held-calls.ts';
 
 export interface AgentClientOptions {
   readonly fetch: FetchLike;
@@ -19,8 +21,10 @@ export interface AgentCall {
   readonly slice: PlannedSlice;
   /** What the agent is told beside the conversation, where it is one of several. */
   readonly brief: SliceBrief | undefined;
-  /** What the agent has done in an earlier attempt. */
+  /** What the agent has done so far. */
   readonly journal: readonly ChatMessage[];
+  /** Calls at the end of the journal that the agent is to run now, where there are any. */
+  readonly held: readonly HeldCall[] | undefined;
   readonly span: Span;
   readonly deadline: Deadline;
 }
@@ -29,17 +33,21 @@ export interface AgentCall {
 export interface AgentAnswer extends UpstreamAnswer {
   readonly body: ReadableStream<Uint8Array>;
   readonly peer: string;
+  /** With which the agent was called. */
+  readonly bearer: DataBearer;
   /** Called once, with what was thrown or nothing: the replica is judged by it. */
   end(thrown?: unknown): void;
 }
 
-/** @throws RubotError the agent's own; `unavailable` when no replica takes the call; `upstream_failed` for an answer that is no stream */
-export async function callAgent(
-  { run, slice, brief, journal, span, deadline }: AgentCall,
-  { fetch, apiKey }: AgentClientOptions,
-): Promise<AgentAnswer> {
+/**
+ * @throws RubotError the agent's own; `unavailable` when no replica takes the call; `upstream_failed` for an answer that is no stream;
+ * what `Run.freshBearer` throws
+ */
+export async function callAgent(call: AgentCall, { fetch, apiKey }: AgentClientOptions): Promise<AgentAnswer> {
+  const { run, slice, brief, journal, span, deadline } = call;
   const peer = peerOf(slice);
-  const headers = toHeaders(run, slice, apiKey);
+  const bearer = await run.freshBearer();
+  const headers = toHeaders(call, bearer, apiKey);
   const body = toBody(run.request, slice, brief, journal);
   const { answer, end } = await slice.agent.call(async (origin) => {
     const upstream = await callUpstream({
@@ -54,23 +62,26 @@ export async function callAgent(
     });
     return { ...upstream, body: await toStream(upstream, peer) };
   });
-  return { ...answer, peer, end };
+  return { ...answer, peer, bearer, end };
 }
 
 function peerOf({ agent }: PlannedSlice): string {
   return `rubot-agent-${agent.id}`;
 }
 
-function toHeaders({ id, caller }: Run, slice: PlannedSlice, apiKey: string): Record<string, string> {
+function toHeaders({ run, slice, held }: AgentCall, { token }: DataBearer, apiKey: string): Record<string, string> {
+  const { id, caller, decisions } = run;
   return {
     authorization: `Bearer ${apiKey}`,
     [HEADERS.tenantId]: caller.tenantId,
     [HEADERS.sessionId]: caller.sessionId,
     [HEADERS.senderId]: caller.senderId,
-    [HEADERS.dataBearer]: caller.dataBearer,
+    [HEADERS.dataBearer]: token,
     [HEADERS.runId]: id,
     [HEADERS.sliceId]: slice.id,
-    [HEADERS.steps]: '1',
+    [HEADERS.steps]: STEPS_HELD,
+    // Also with no decision in it: it says that open calls are from the journal, and not from a client.
+    ...(held === undefined ? {} : { [HEADERS.decisions]: toDecisionsHeader(decisions, held) }),
   };
 }
 

@@ -40,6 +40,9 @@ function createEndlessAgent(delta: unknown = { content: WORDS }): { readonly fet
   return { fetch, pulled: () => pulled };
 }
 
+const ignore = async () => {};
+const WRITER = { write: ignore, finish: ignore, park: ignore, retryLater: ignore, moveTo: ignore, occupy: async () => [] };
+
 function createRun(): Run {
   const span = startSpan({
     logger,
@@ -53,14 +56,18 @@ function createRun(): Run {
     id: 'run_1',
     caller: { tenantId: 'acme', sessionId: 's', senderId: 'u', dataBearer: 'b' },
     request: { model: 'rubot', messages: [{ role: 'user', content: 'hi' }] },
+    slotType: 'cpu',
     deadline: createDeadline({ timeoutMs: 10_000 }),
     span,
     recorder: createEventRecorder({
-      writer: { runId: 'run_1', attempt: 1, write: async () => {}, finish: async () => {} },
+      writer: { ...WRITER, runId: 'run_1', attempt: 1 },
       onFailure: () => {},
     }),
     plan: undefined,
     steps: [],
+    decisions: {},
+    retries: undefined,
+    freshBearer: async () => ({ token: 'b', renewAtMs: Number.POSITIVE_INFINITY }),
   };
 }
 

@@ -60,12 +60,13 @@ function sizeOf({ choices }: AnswerPart): number {
 
 async function prepareSlice(slice: PlannedSlice, dependencies: readonly RunningSlice[], sliceCount: number): Promise<Preparation> {
   const outcomes = await Promise.all(dependencies.map((dependency) => dependency.outcome));
-  const failed = outcomes.find(({ status }) => status !== 'completed');
-  if (failed !== undefined) return { skipReason: toSkipReason(failed) };
+  const failed = outcomes.find(({ status }) => status === 'failed' || status === 'skipped');
+  if (failed !== undefined) return { status: 'skipped', reason: toSkipReason(failed) };
+  if (outcomes.some(({ status }) => status !== 'completed')) return { status: 'waiting' };
   // The only slice of a plan answers the conversation as it stands.
-  if (sliceCount === 1) return { brief: undefined };
+  if (sliceCount === 1) return { status: 'ready', brief: undefined };
   const earlierAnswers = outcomes.map((outcome) => ({ agent: outcome.slice.agentName, answer: outcome.text }));
-  return { brief: { task: 'slice', note: BRIEF_NOTE, part: slice.task, earlier_answers: earlierAnswers } };
+  return { status: 'ready', brief: { task: 'slice', note: BRIEF_NOTE, part: slice.task, earlier_answers: earlierAnswers } };
 }
 
 function toSkipReason({ slice }: SliceOutcome): RubotError {

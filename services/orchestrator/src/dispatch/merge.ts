@@ -20,8 +20,10 @@ export async function* mergeSlices(running: readonly RunningSlice[]): AsyncGener
     // Also those that were never read; of the others this is refused, as they have ended or are ended by the loop.
     void Promise.allSettled(running.map(({ parts }) => parts.cancel()));
   }
-  const failed = outcomes.filter(({ status }) => status !== 'completed');
-  if (failed.length > 0 && failed.length < outcomes.length) yield toTextPart(describeFailures(failed));
+  const failed = outcomes.filter(({ status }) => status === 'failed' || status === 'skipped');
+  const isSettled = outcomes.every(({ pendingCalls }) => pendingCalls.length === 0);
+  // What waits for a person goes on later, and what failed beside it is tried again then.
+  if (isSettled && failed.length > 0 && failed.length < outcomes.length) yield toTextPart(describeFailures(failed));
   return outcomes;
 }
 
