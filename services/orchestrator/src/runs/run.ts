@@ -1,4 +1,4 @@
-import type { CallDecisions } from '@rubot/contracts/agent';
+import type { CallDecisions, SlotType } from '@rubot/contracts/agent';
 import type { ChatRequest } from '@rubot/contracts/chat-request';
 import type { Deadline } from '@rubot/http/deadline';
 import type { Span } from '@rubot/logging/span';
@@ -20,6 +20,8 @@ export interface Run {
   readonly id: string;
   readonly caller: Caller;
   readonly request: ChatRequest;
+  /** The kind of slot that it has. */
+  readonly slotType: SlotType;
   /** One for the whole chain: planner, every slice, and the merge. */
   readonly deadline: Deadline;
   readonly span: Span;
@@ -29,7 +31,13 @@ export interface Run {
   readonly steps: readonly RunStep[];
   /** What persons have decided on calls of those steps, by call id. */
   readonly decisions: CallDecisions;
-  /** A data bearer that lives for some time yet; to be asked for before each call of an agent. */
+  /** Absent where a failed attempt is the last: somebody waits for it. */
+  readonly retries: Retries | undefined;
+  /**
+   * A data bearer that lives for some time yet; to be asked for before each call of an agent.
+   *
+   * @throws RubotError `forbidden` when the sender may not act for the tenant any more, which ends the run; others when none is to be had
+   */
   freshBearer(): Promise<DataBearer>;
 }
 
@@ -37,4 +45,9 @@ export interface DataBearer {
   readonly token: string;
   /** When its holder should have another one, in epoch milliseconds. */
   readonly renewAtMs: number;
+}
+
+export interface Retries {
+  /** How long to wait before the next attempt; undefined once there have been as many as may be. */
+  nextDelayMs(): number | undefined;
 }
