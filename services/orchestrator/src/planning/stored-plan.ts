@@ -19,8 +19,12 @@ export function storePlan({ plan, usage }: ChosenPlan): StoredPlan {
 export function restorePlan({ planner, usage, slices }: StoredPlan, { agents }: AgentDirectory): ChosenPlan {
   const restored = slices.map(({ agentId, ...slice }) => {
     const agent = agents.get(agentId);
-    if (agent === undefined) throw new RubotError('unavailable', `The agent ${agentId}, which had begun this answer, is gone. Ask again.`);
+    if (agent === undefined) throw gone(agentId);
     return { ...slice, agent };
   });
   return { plan: { planner, slices: restored }, usage };
+}
+
+function gone(agentId: string): RubotError {
+  return new RubotError('unavailable', `The agent ${agentId}, which had begun this answer, is gone. Ask again.`, { retryable: false });
 }

@@ -1,4 +1,6 @@
+import type { PendingToolCall } from '@rubot/contracts/chat-response';
 import { RubotError } from '@rubot/errors';
+import type { OpenAiErrorBody } from '@rubot/errors/to-openai';
 import type { AnswerEnd, AnswerPart } from '../dispatch/answer.ts';
 import type { StoredPlan } from '../planning/stored-plan.ts';
 import { appendPart, toFinalChunk } from './chunk-events.ts';
@@ -15,6 +17,10 @@ export interface EventRecorder {
   addStep(step: RunStep): Promise<void>;
   /** Resolves when the run has its outcome. @throws whatever kept a write from being made */
   finish(outcome: RunOutcome, end: AnswerEnd | undefined): Promise<void>;
+  /** Resolves when the run waits for decisions on these calls. @throws as `finish` */
+  park(calls: readonly PendingToolCall[]): Promise<void>;
+  /** Resolves when the run is back in the queue, to be tried again after a while. @throws as `finish` */
+  retryLater(error: OpenAiErrorBody['error'], delayMs: number): Promise<void>;
   /** From now on nothing is written: the run is no longer ours, or is about to be somebody else's. */
   abandon(reason: RubotError): void;
 }
@@ -84,6 +90,14 @@ export function createEventRecorder({ writer, onFailure }: EventRecorderOptions)
       const final: NewEvent[] = end === undefined ? [] : [toFinalChunk(end)];
       const events: NewEvent[] = [...takePending(), ...final, { type: 'end', data: { status, usage, slices, error } }];
       return enqueue(() => writer.finish(outcome, events));
+    },
+    park(calls) {
+      const events: NewEvent[] = [...takePending(), { type: 'requires_action', data: { tool_calls: calls } }];
+      return enqueue(() => writer.park(calls, events));
+    },
+    retryLater(error, delayMs) {
+      const events: NewEvent[] = [...takePending(), { type: 'retry', data: { error } }];
+      return enqueue(() => writer.retryLater(delayMs, events));
     },
     abandon(reason) {
       failure ??= reason;

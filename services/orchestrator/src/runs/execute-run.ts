@@ -1,57 +1,63 @@
-import { NO_USAGE, type Usage } from '@rubot/contracts/chat-response';
+import { NO_USAGE } from '@rubot/contracts/chat-response';
 import { RubotError } from '@rubot/errors';
-import { toOpenAiError } from '@rubot/errors/to-openai';
 import type { Agent } from '../agents/agent.ts';
+import type { GatewayClient } from '../clients/gateway.ts';
 import type { Answer, AnswerEnd, AnswerPart } from '../dispatch/answer.ts';
+import { type ApprovalEnd, toApprovalEnd } from '../dispatch/approval-notice.ts';
 import type { AgentClientOptions } from '../dispatch/call-agent.ts';
-import { dispatch, type RunningSlice } from '../dispatch/dispatch.ts';
+import { dispatch } from '../dispatch/dispatch.ts';
+import { toFinalError } from '../dispatch/final-error.ts';
 import { mergeSlices } from '../dispatch/merge.ts';
-import { choosePlan, type PlanningDeps } from '../planning/choose-plan.ts';
-import type { Plan } from '../planning/plan.ts';
+import type { SliceOutcome } from '../dispatch/slice.ts';
+import { type ChosenPlan, choosePlan, type PlanningDeps } from '../planning/choose-plan.ts';
 import { restorePlan, storePlan } from '../planning/stored-plan.ts';
 import type { ActiveRuns } from './active-runs.ts';
-import { findFailure, sumUsage, toFinishReason, toReport, toRunStatus, toSliceReport } from './outcome.ts';
+import { closeRun, type Progress } from './close-run.ts';
+import { findFailure, findPendingCalls, sumUsage, toFinishReason, toReport, toSliceReport } from './outcome.ts';
 import type { Run } from './run.ts';
+import { RunMovedError } from './run-moved.ts';
 
 export interface ExecuteRunDeps extends PlanningDeps {
   readonly client: AgentClientOptions;
+  readonly gateway: GatewayClient | undefined;
   readonly activeRuns: ActiveRuns;
+  /** Sees that the run is where its agents can be had. @throws RunMovedError when it was put back into the queue instead */
+  readonly settle: (run: Run, chosen: ChosenPlan) => Promise<void>;
 }
 
-/** How far a run has come; told in full even when it breaks off. */
-interface Progress {
-  planner: Plan['planner'] | undefined;
-  planningUsage: Usage;
-  running: readonly RunningSlice[];
-  /** Stands when the answer is whole. */
-  end: AnswerEnd | undefined;
-  error: RubotError | undefined;
-}
-
-/** Plans, dispatches, merges, and gives the run its one outcome, however the answer ends. */
+/**
+ * Plans, dispatches, merges; and leaves the run with its outcome, waiting for a person, or in the queue, however the answer ends.
+ *
+ * @throws RunMovedError before the first part, where the answer is given elsewhere
+ */
 export async function* executeRun(run: Run, eligible: readonly Agent[], deps: ExecuteRunDeps): Answer {
-  const progress: Progress = { planner: undefined, planningUsage: NO_USAGE, running: [], end: undefined, error: undefined };
+  const progress: Progress = { planner: undefined, planningUsage: NO_USAGE, running: [], end: undefined, failure: undefined };
+  let approval: ApprovalEnd | undefined;
   deps.activeRuns.enter(run);
   try {
     const chosen = run.plan === undefined ? await choosePlan(run, eligible, deps) : restorePlan(run.plan, deps.directory);
+    progress.planner = chosen.plan.planner;
+    progress.planningUsage = chosen.usage;
+    await deps.settle(run, chosen);
     run.recorder.setPlan(storePlan(chosen));
-    const { plan, usage } = chosen;
-    progress.planner = plan.planner;
-    progress.planningUsage = usage;
-    progress.running = dispatch(run, plan, deps);
+    progress.running = dispatch(run, chosen.plan, deps);
     const outcomes = yield* record(mergeSlices(progress.running), run);
-    // Whoever has left gets nothing; whoever has run out of time gets what there is.
-    if (isCancelled(run)) throw run.deadline.signal.reason;
-    const failure = findFailure(plan, outcomes);
+    assertNotStopped(run);
+    const failure = findFailure(chosen.plan, outcomes);
     if (failure !== undefined) throw failure;
-    progress.end = { finishReason: toFinishReason(outcomes), report: toReport(run, plan, outcomes), usage: sumUsage(usage, outcomes) };
-    return progress.end;
+    approval = toApproval(run, chosen, outcomes);
+    progress.end = approval?.end ?? toEnd(run, chosen, outcomes);
   } catch (thrown) {
-    progress.error = RubotError.from(thrown);
-    throw progress.error;
+    progress.failure = toFailure(run, thrown);
   } finally {
-    await close(run, progress).finally(() => deps.activeRuns.leave(run));
+    await closeRun(run, progress).finally(() => deps.activeRuns.leave(run));
   }
+  const { failure, end } = progress;
+  if (failure !== undefined) throw failure;
+  if (end === undefined) throw new TypeError('a run that did not fail has an end');
+  // No part of the answer, which goes on behind what was recorded.
+  if (approval !== undefined) yield* approval.parts;
+  return end;
 }
 
 async function* record<End>(
@@ -73,36 +79,28 @@ async function* record<End>(
   }
 }
 
-function isCancelled({ deadline: { signal } }: Run): boolean {
-  return signal.aborted && RubotError.is(signal.reason) && signal.reason.code === 'cancelled';
+/** Whoever has run out of time gets what there is; whatever else has stopped the work leaves nothing to give. */
+function assertNotStopped({ deadline: { signal } }: Run): void {
+  if (signal.aborted && RubotError.from(signal.reason).code !== 'deadline_exceeded') throw signal.reason;
 }
 
-async function close(run: Run, { planner, planningUsage, running, end, error: known }: Progress): Promise<void> {
-  const left = new RubotError('cancelled', 'The client closed the connection before the answer was complete.');
-  const error = end === undefined ? (known ?? left) : undefined;
-  // Stops whatever still runs; after a whole answer nothing does.
-  if (error !== undefined) run.deadline.abort(error);
-  run.deadline.clear();
-  const outcomes = await Promise.all(running.map(({ outcome }) => outcome));
-  const status = toRunStatus(outcomes, error);
-  const usage = sumUsage(planningUsage, outcomes);
-  try {
-    const shownError = error === undefined ? undefined : toOpenAiError(error).error;
-    await run.recorder.finish({ status, slices: outcomes.map(toSliceReport), usage, error: shownError }, end);
-  } catch (unwritten) {
-    run.span.log('run.left', { error: unwritten });
-    // The answer is whole, but nobody could prove it later: then it may not pass for one.
-    if (error === undefined) throw unwritten;
-    return;
-  }
-  run.span.log('run.completed', {
-    ...(error === undefined ? {} : { error }),
-    extra: {
-      status,
-      planner,
-      slice_count: outcomes.length,
-      input_tokens: usage.prompt_tokens,
-      output_tokens: usage.completion_tokens,
-    },
+function toApproval(run: Run, { plan, usage }: ChosenPlan, outcomes: readonly SliceOutcome[]): ApprovalEnd | undefined {
+  const calls = findPendingCalls(outcomes);
+  if (calls.length === 0) return undefined;
+  return toApprovalEnd(run.id, calls, {
+    hasSpoken: outcomes.some(({ text }) => text !== ''),
+    usage: sumUsage(usage, outcomes),
+    report: { planner: plan.planner, slices: outcomes.map(toSliceReport) },
   });
+}
+
+function toEnd(run: Run, { plan, usage }: ChosenPlan, outcomes: readonly SliceOutcome[]): AnswerEnd {
+  return { finishReason: toFinishReason(outcomes), report: toReport(run, plan, outcomes), usage: sumUsage(usage, outcomes) };
+}
+
+/** What stopped the run from without lets it go on elsewhere, or has ended it: to ask again would begin another one. */
+function toFailure({ deadline }: Run, thrown: unknown): RubotError | RunMovedError {
+  if (thrown instanceof RunMovedError) return thrown;
+  const error = RubotError.from(thrown);
+  return deadline.signal.aborted ? toFinalError(error) : error;
 }

@@ -1,5 +1,6 @@
-import { addUsage, type RubotReport, type SliceReport, type Usage } from '@rubot/contracts/chat-response';
-import type { RubotError } from '@rubot/errors';
+import { addUsage, type PendingToolCall, type RubotReport, type SliceReport, type Usage } from '@rubot/contracts/chat-response';
+import type { ErrorCode } from '@rubot/contracts/error';
+import { RubotError } from '@rubot/errors';
 import { toOpenAiError } from '@rubot/errors/to-openai';
 import { toFinalError } from '../dispatch/final-error.ts';
 import type { SliceOutcome } from '../dispatch/slice.ts';
@@ -24,6 +25,11 @@ export function sumUsage(planningUsage: Usage, outcomes: readonly SliceOutcome[]
   return outcomes.reduce((total, { usage }) => addUsage(total, usage), planningUsage);
 }
 
+/** What persons have to decide before the run goes on. */
+export function findPendingCalls(outcomes: readonly SliceOutcome[]): readonly PendingToolCall[] {
+  return outcomes.flatMap(({ pendingCalls }) => pendingCalls);
+}
+
 /** The most telling reason that an agent gave: of several, one that was cut short outweighs those that said all. */
 export function toFinishReason(outcomes: readonly SliceOutcome[]): string {
   const reasons = outcomes.filter(({ status }) => status === 'completed').map(({ finishReason }) => finishReason);
@@ -32,12 +38,33 @@ export function toFinishReason(outcomes: readonly SliceOutcome[]): string {
   return reason;
 }
 
-/** What the run failed of, or `undefined` when at least one slice completed. */
+/** What the run failed of, or `undefined` when at least one slice completed or waits for a person. */
 export function findFailure({ planner }: Plan, outcomes: readonly SliceOutcome[]): RubotError | undefined {
-  if (outcomes.some(({ status }) => status === 'completed')) return undefined;
+  const callIds = findPendingCalls(outcomes).map((call) => call.tool_call_id);
+  if (new Set(callIds).size < callIds.length) return sharedId();
+  if (outcomes.some(({ status }) => status === 'completed' || status === 'requires_action')) return undefined;
   const errors = outcomes.filter(({ status }) => status === 'failed').map(({ error }) => error);
   const [first] = errors;
   // A client that repeats the request repeats all of it: the planner's call, and whatever the other slices have done.
   const isRepeatable = planner === 'none' && errors.every((error) => error?.retryable === true);
   return first === undefined || isRepeatable ? first : toFinalError(first);
+}
+
+/** A decision names a call by its id alone: it must not open two. */
+function sharedId(): RubotError {
+  return new RubotError('upstream_failed', 'Two agents wait for decisions on calls that bear one id. Ask again.');
+}
+
+const TRANSIENT_CODES: ReadonlySet<ErrorCode> = new Set([
+  'request_timeout',
+  'rate_limited',
+  'upstream_failed',
+  'stream_interrupted',
+  'unavailable',
+  'deadline_exceeded',
+]);
+
+/** Whether what failed may pass by itself, so that another attempt is worth its cost. A deadline that was our own does not. */
+export function isTransient({ code, saidByPeer }: RubotError): boolean {
+  return TRANSIENT_CODES.has(code) && (code !== 'deadline_exceeded' || saidByPeer);
 }
