@@ -2,26 +2,37 @@ import { answerHealthz, type BaseEnv, createBaseApp } from '@rubot/http/base-app
 import { requireHopKey } from '@rubot/http/hop-key';
 import type { Hono } from 'hono';
 import type { OrchestratorDeps } from './deps.ts';
+import { decideHandler } from './routes/approvals.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
+import { createRunHandler } from './routes/create-run.ts';
 import { listModelsHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
 import { listRunEventsHandler } from './routes/run-events.ts';
 import { cancelRunHandler, listRunsHandler, retrieveRunHandler } from './routes/runs.ts';
 
-export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
+/** A process that only works on runs: it takes them out of the queue, and answers nobody but its host. */
+export function createWorkerApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   const app = createBaseApp<BaseEnv>({ logger: deps.logger });
 
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);
   app.get('/readyz', readinessHandler(deps));
 
+  return app;
+}
+
+export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
+  const app = createWorkerApp(deps);
+
   app.use('/v1/*', requireHopKey(deps.config.secrets.gatewayApiKey, 'GATEWAY_API_KEY'));
   app.post('/v1/chat/completions', createChatCompletionHandler(deps));
   app.get('/v1/models', listModelsHandler(deps));
   app.get('/v1/runs', listRunsHandler(deps));
+  app.post('/v1/runs', createRunHandler(deps));
   app.get('/v1/runs/:runId', retrieveRunHandler(deps));
   app.get('/v1/runs/:runId/events', listRunEventsHandler(deps));
   app.post('/v1/runs/:runId/cancel', cancelRunHandler(deps));
+  app.post('/v1/runs/:runId/approvals/:toolCallId', decideHandler(deps));
 
   return app;
 }

@@ -1,23 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { createNodeFetch } from '@rubot/http/node/fetch';
 import { createLogger, type Logger, type LogSink } from '@rubot/logging';
 import { createPinoSink } from '@rubot/logging/pino-sink';
 import { createModel } from '@rubot/models/create-model';
 import { createAgentDirectory } from './agents/directory.ts';
+import { createGatewayClient } from './clients/gateway.ts';
 import type { OrchestratorConfig } from './env.ts';
 import { ORCHESTRATOR_EVENTS } from './events.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createAiPlanner } from './planning/ai-planner.ts';
 import type { PlannerModel } from './planning/planner-model.ts';
+import { createDispatcher, type Dispatcher } from './queue/dispatcher.ts';
+import { settleRun } from './queue/settle-run.ts';
+import { createSlots, type Slots } from './queue/slots.ts';
+import { createTickets } from './queue/tickets.ts';
 import { createActiveRuns } from './runs/active-runs.ts';
 import { type Database, openDatabase } from './runs/postgres/database.ts';
 import { createPostgresRunStore } from './runs/postgres/run-store.ts';
-import { type ResumeRunDeps, resumeRun } from './runs/resume-run.ts';
 import type { RunStore } from './runs/run-store.ts';
 import { createSweeper, type Sweeper } from './runs/sweeper.ts';
+import { type WorkOnRunDeps, workOnRun } from './runs/work-on-run.ts';
 
-export interface OrchestratorDeps extends ResumeRunDeps {
+export interface OrchestratorDeps extends WorkOnRunDeps {
   readonly config: OrchestratorConfig;
   readonly runs: RunStore;
+  readonly slots: Slots;
+  readonly dispatcher: Dispatcher;
   readonly lifecycle: Lifecycle;
   readonly startedAtMs: number;
 }
@@ -25,9 +34,11 @@ export interface OrchestratorDeps extends ResumeRunDeps {
 export interface BuiltDeps extends OrchestratorDeps {
   readonly database: Database;
   readonly sweeper: Sweeper;
-  /** Begins what goes on beside requests. */
-  start(): void;
-  /** Stops it, gives back the runs that are worked on and closes connections, so that the process can end. */
+  /** Begins what goes on beside requests; resolves when the queue can be used. */
+  start(): Promise<void>;
+  /** Takes nothing more out of the queue, and tells those who follow runs to go elsewhere. */
+  drain(): void;
+  /** Stops what goes on, gives back the runs that are worked on and closes connections, so that the process can end. */
   close(): Promise<void>;
 }
 
@@ -54,38 +65,72 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
   const model = createModel({ specifier: config.planner.specifier, access: secrets.models, fetch: network.fetch });
   if (model.isDemo) logger.log('model.demo');
   const database = openDatabase({ url: secrets.databaseUrl, maxConnections: config.runs.maxConnections });
-  const runs = createPostgresRunStore({ db: database.db, leaseMs: config.runs.leaseMs });
+  const tickets = createTickets(database.db, (error) => logger.log('queue.failed', { error }));
+  const slots = createSlots(config.runs.slots);
+  const runs = createPostgresRunStore({
+    db: database.db,
+    tickets,
+    workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+    leaseMs: config.runs.leaseMs,
+    limits: config.runs.tenantLimits,
+    watchIntervalMs: config.runs.queuePollMs,
+    onQueued: (slotType) => dispatcher.hint(slotType),
+  });
+  const dispatcher = createDispatcher({
+    runs,
+    slots,
+    pollMs: config.runs.queuePollMs,
+    work: (claimed) => workOnRun(claimed, deps),
+    logger,
+  });
   const deps: OrchestratorDeps = {
     config,
     logger,
     directory,
     client,
+    gateway:
+      config.gatewayUrl === undefined
+        ? undefined
+        : createGatewayClient({ fetch: network.fetch, baseUrl: config.gatewayUrl, apiKey: secrets.gatewayApiKey.current }),
     plannerModel: overrides.plannerModel ?? createAiPlanner(model),
     plannerTimeoutMs: config.planner.timeoutMs,
     runs,
-    activeRuns: createActiveRuns({ runs, heartbeatMs: config.runs.heartbeatMs, logger }),
+    slots,
+    dispatcher,
+    activeRuns: createActiveRuns({ runs, slots, heartbeatMs: config.runs.heartbeatMs, logger }),
+    settle: (run, chosen) => settleRun(run, chosen, { directory, agentLimits: config.runs.agentLimits }),
+    maxRetries: config.runs.maxRetries,
     lifecycle: createLifecycle(),
     startedAtMs: Date.now(),
   };
   const sweeper = createSweeper({
     runs,
     intervalMs: config.runs.sweepIntervalMs,
-    resume: (claimed) => resumeRun(claimed, deps),
+    onSwept: () => {},
     logger,
   });
   return {
     ...deps,
     database: database.db,
     sweeper,
-    start() {
+    async start() {
+      await tickets.start();
       directory.health.start();
       deps.activeRuns.start();
       sweeper.start();
+      dispatcher.start();
+    },
+    drain() {
+      deps.lifecycle.drain();
+      void dispatcher.stop();
+      void sweeper.stop();
     },
     async close() {
-      sweeper.stop();
+      deps.lifecycle.drain();
+      await Promise.all([dispatcher.stop(), sweeper.stop()]);
       await deps.activeRuns.stop();
       directory.health.stop();
+      await tickets.stop();
       await network.close();
       await database.close();
     },

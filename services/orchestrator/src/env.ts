@@ -1,6 +1,8 @@
 import { parseEnv } from '@rubot/config/parse-env';
-import { type RotatingSecret, toRotatingSecret, variable } from '@rubot/config/variable';
+import { origin, type RotatingSecret, secret, toRotatingSecret, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
+import { AgentId } from '@rubot/contracts/ids';
+import { MEMORIES, type Memory, SESSION_STRATEGIES, type SessionStrategy } from '@rubot/contracts/runs';
 import type { LogSource } from '@rubot/logging';
 import {
   chooseModel,
@@ -12,11 +14,42 @@ import {
 } from '@rubot/models/variables';
 import { z } from 'zod';
 import { type AgentRegistry, AgentRegistryJson } from './agents/registry.ts';
+import { parseSlotCounts, type SlotCounts } from './queue/slots.ts';
+import type { TenantLimits } from './runs/postgres/store-context.ts';
 
 export const SERVICE = 'rubot-orchestrator';
 
 function milliseconds(minimum: number, fallback: number, description: string): z.ZodDefault<z.ZodCoercedNumber> {
   return variable(z.coerce.number().int().min(minimum).max(3_600_000).default(fallback), { description });
+}
+
+export const ROLES = ['all', 'api', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
+
+const NO_SLOTS: SlotCounts = { cpu: 0, gpu: 0 };
+
+const SlotCountsText = z.string().transform((text, context): SlotCounts => {
+  const counts = parseSlotCounts(text);
+  if (typeof counts !== 'string') return counts;
+  context.addIssue({ code: 'custom', message: counts });
+  return z.NEVER;
+});
+
+const AgentLimits = z.record(AgentId, z.number().int().min(1));
+
+const AgentLimitsJson = z.string().transform((text, context): ReadonlyMap<string, number> => {
+  const limits = AgentLimits.safeParse(parseJson(text));
+  if (limits.success) return new Map(Object.entries(limits.data));
+  context.addIssue({ code: 'custom', message: 'must be a JSON object of agent ids and numbers from 1 on, such as {"tables":10}' });
+  return z.NEVER;
+});
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export const orchestratorVariables = {
@@ -38,6 +71,47 @@ export const orchestratorVariables = {
   DATABASE_POOL_SIZE: variable(z.coerce.number().int().min(1).max(200).default(10), {
     description: 'Most connections to the database that one process opens.',
   }),
+  RUBOT_ROLE: variable(z.enum(ROLES).default('all'), {
+    description: 'What this process does: take requests (api), work on runs (worker), or both (all).',
+  }),
+  WORKER_SLOTS: variable(SlotCountsText.prefault('4'), {
+    description: 'Runs that one process works on at a time: a number, or a list by type; agents say which type they need.',
+    example: 'cpu:4,gpu:1',
+  }),
+  QUEUE_POLL_MS: milliseconds(10, 100, 'How often a process with a free slot looks for runs that another process has queued.'),
+  TENANT_QUEUE_DEPTH: variable(z.coerce.number().int().min(1).max(1_000_000).default(1_000), {
+    description: 'Most runs of one tenant that may wait; the next one is refused with 429.',
+  }),
+  TENANT_CONCURRENCY: variable(z.coerce.number().int().min(1).max(100_000).optional(), {
+    description: 'Most runs of one tenant that are worked on at a time, over all processes. Unset: no limit.',
+    example: '20',
+  }),
+  AGENT_CONCURRENCY_JSON: variable(AgentLimitsJson.prefault('{}'), {
+    description: 'Most runs at a time, over all processes, by agent id. An agent that is not named has no limit.',
+    example: '{"tables":10}',
+  }),
+  RUN_TIMEOUT_MS: milliseconds(1_000, 900_000, 'How long one attempt of a run may take for which nobody waits.'),
+  RUN_MAX_RETRIES: variable(z.coerce.number().int().min(0).max(20).default(3), {
+    description: 'How often a run for which nobody waits is tried again, after failures that may pass.',
+  }),
+  SESSION_MEMORY: variable(z.enum(MEMORIES).default('none'), {
+    description: 'Whether conversations are remembered where a request does not say (x-rubot-memory).',
+  }),
+  SESSION_STRATEGY: variable(z.enum(SESSION_STRATEGIES).default('enqueue'), {
+    description: 'What a message does in a remembered session that is being answered, where it does not say (x-rubot-session-strategy).',
+  }),
+  EVENTS_RETENTION_HOURS: variable(z.coerce.number().int().min(1).max(87_600).default(168), {
+    description: 'How long the events of a run that has ended can be read; later they are told as a gap.',
+  }),
+  RUN_RETENTION_HOURS: variable(z.coerce.number().int().min(1).max(876_000).default(2_160), {
+    description: 'How long a run that has ended is kept at all, dead letters included.',
+  }),
+  GATEWAY_URL: origin(
+    'The gateway, which gives fresh data bearers to runs that outlive theirs. Unset: such runs lose their tools.',
+    'https://gateway.example.com',
+  ).optional(),
+  METRICS_API_KEY: secret('What a scraper of /metrics shows as its bearer token. Unset: there is no /metrics.').optional(),
+  SLOW_READER_TIMEOUT_MS: milliseconds(100, 30_000, 'How long a reader of a stream may take nothing before it is cut off.'),
   RUN_LEASE_MS: milliseconds(500, 30_000, 'How long a run is left to a process that says nothing, before another goes on with it.'),
   RUN_HEARTBEAT_MS: milliseconds(100, 10_000, 'How often a process says that its runs live; at most half of RUN_LEASE_MS.'),
   SWEEP_INTERVAL_MS: milliseconds(50, 5_000, 'Time between two looks for runs that were left by their process.'),
@@ -80,6 +154,9 @@ export interface OrchestratorConfig {
   readonly holdStatusMs: number;
   readonly heartbeatMs: number;
   readonly drainTimeoutMs: number;
+  readonly slowReaderTimeoutMs: number;
+  readonly role: Role;
+  readonly gatewayUrl: string | undefined;
   readonly agents: AgentsConfig;
   readonly runs: RunsConfig;
   readonly planner: { readonly specifier: string; readonly timeoutMs: number };
@@ -95,6 +172,15 @@ export interface AgentsConfig {
 }
 
 export interface RunsConfig {
+  readonly slots: SlotCounts;
+  readonly queuePollMs: number;
+  readonly tenantLimits: TenantLimits;
+  readonly agentLimits: ReadonlyMap<string, number>;
+  readonly timeoutMs: number;
+  readonly maxRetries: number;
+  readonly memory: Memory;
+  readonly sessionStrategy: SessionStrategy;
+  readonly retention: { readonly eventsHours: number; readonly runHours: number };
   readonly maxConnections: number;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -106,6 +192,7 @@ export interface RunsConfig {
 export interface OrchestratorSecrets {
   readonly gatewayApiKey: RotatingSecret;
   readonly orchestratorApiKey: string;
+  readonly metricsApiKey: string | undefined;
   readonly databaseUrl: string;
   readonly models: ModelAccess;
 }
@@ -138,7 +225,19 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
       breaker: { failures: env.BREAKER_FAILURES, pauseMs: env.BREAKER_PAUSE_MS },
       connectTimeoutMs: env.AGENT_CONNECT_TIMEOUT_MS,
     },
+    role: env.RUBOT_ROLE,
+    gatewayUrl: env.GATEWAY_URL,
+    slowReaderTimeoutMs: env.SLOW_READER_TIMEOUT_MS,
     runs: {
+      slots: env.RUBOT_ROLE === 'api' ? NO_SLOTS : env.WORKER_SLOTS,
+      queuePollMs: env.QUEUE_POLL_MS,
+      tenantLimits: { concurrency: env.TENANT_CONCURRENCY, queueDepth: env.TENANT_QUEUE_DEPTH },
+      agentLimits: env.AGENT_CONCURRENCY_JSON,
+      timeoutMs: env.RUN_TIMEOUT_MS,
+      maxRetries: env.RUN_MAX_RETRIES,
+      memory: env.SESSION_MEMORY,
+      sessionStrategy: env.SESSION_STRATEGY,
+      retention: { eventsHours: env.EVENTS_RETENTION_HOURS, runHours: env.RUN_RETENTION_HOURS },
       maxConnections: env.DATABASE_POOL_SIZE,
       leaseMs: env.RUN_LEASE_MS,
       heartbeatMs: env.RUN_HEARTBEAT_MS,
@@ -149,6 +248,7 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
     secrets: {
       gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
       orchestratorApiKey: env.ORCHESTRATOR_API_KEY,
+      metricsApiKey: env.METRICS_API_KEY,
       databaseUrl: env.DATABASE_URL,
       models: toModelAccess(env),
     },

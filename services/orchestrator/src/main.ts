@@ -1,5 +1,5 @@
 import { runMain, serveUntilStopped } from '@rubot/http/node/serve';
-import { createOrchestratorApp } from './app.ts';
+import { createOrchestratorApp, createWorkerApp } from './app.ts';
 import { buildDeps } from './deps.ts';
 import { readOrchestratorConfig } from './env.ts';
 import { migrate } from './runs/postgres/migrate.ts';
@@ -12,21 +12,19 @@ await runMain(async () => {
   const deps = buildDeps(config);
   try {
     await migrate(deps.database, MIGRATIONS);
+    await deps.start();
   } catch (thrown) {
     await deps.close();
     throw thrown;
   }
-  deps.start();
   await serveUntilStopped({
-    app: createOrchestratorApp(deps),
+    app: config.role === 'worker' ? createWorkerApp(deps) : createOrchestratorApp(deps),
     host: config.host,
     port: config.port,
     logger: deps.logger,
     drainTimeoutMs: config.drainTimeoutMs,
-    onDrain() {
-      deps.lifecycle.drain();
-      deps.sweeper.stop();
-    },
+    stallTimeoutMs: config.slowReaderTimeoutMs,
+    onDrain: () => deps.drain(),
     onStop: () => deps.close(),
   });
 });

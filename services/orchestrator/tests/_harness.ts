@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly planner?: PlannerModel;
   readonly env?: Readonly<Record<string, string>>;
   readonly now?: () => number;
+  /** False for one that takes nothing out of the queue and looks for nothing by itself. */
+  readonly starts?: boolean;
   /** One that another orchestrator of the test has; a new one by default. */
   readonly database?: DatabaseOfTest;
 }
@@ -47,7 +49,7 @@ export interface CompleteOptions {
 }
 
 /** The real app on a real socket; it and everything it opened are closed when the test ends. */
-export async function startOrchestrator({ agents, planner, env = {}, now, ...options }: StartOptions): Promise<Orchestrator> {
+export async function startOrchestrator({ agents, planner, env = {}, now, starts = true, ...options }: StartOptions): Promise<Orchestrator> {
   const log = createLineLog();
   const database = options.database ?? (await openTestDatabase());
   const config = readOrchestratorConfig({
@@ -63,6 +65,7 @@ export async function startOrchestrator({ agents, planner, env = {}, now, ...opt
     ...(planner === undefined ? {} : { plannerModel: planner }),
     ...(now === undefined ? {} : { now }),
   });
+  if (starts) await deps.start();
   const server = createAdaptorServer({ fetch: createOrchestratorApp(deps).fetch }) as Server;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -24,6 +24,13 @@ export async function toCompletion(answer: Answer, envelope: Envelope): Promise<
   }
 }
 
+/** The same for parts that are all there. */
+export function toMessage(parts: readonly AnswerPart[]): Message {
+  const message = createMessage();
+  for (const part of parts) message.add(part);
+  return message.finish();
+}
+
 function createMessage(): { add(part: AnswerPart): void; finish(): Message } {
   const texts = new Map<string, string>();
   const toolCalls = new Map<number, ToolCall>();

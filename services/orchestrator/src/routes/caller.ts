@@ -1,6 +1,5 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { RunId, SenderId, SessionId, TenantId } from '@rubot/contracts/ids';
-import { ON_DISCONNECT, type OnDisconnect } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
 import type { z } from 'zod';
 import type { Caller } from '../runs/run.ts';
@@ -21,14 +20,12 @@ export function readOwner(headers: Headers): RunOwner {
   return { tenantId: readHeader(headers, HEADERS.tenantId, TenantId), senderId: readHeader(headers, HEADERS.senderId, SenderId) };
 }
 
-/** The client's own wish, unlike the others. @throws RubotError `invalid_request` */
-export function readOnDisconnect(headers: Headers): OnDisconnect {
-  const value = headers.get(HEADERS.onDisconnect) ?? 'cancel';
-  const wish = ON_DISCONNECT.find((known) => known === value);
-  if (wish !== undefined) return wish;
-  throw new RubotError('invalid_request', `The header ${HEADERS.onDisconnect} must be one of: ${ON_DISCONNECT.join(', ')}.`, {
-    param: HEADERS.onDisconnect,
-  });
+/** With which a fresh data bearer can be had for the run. @throws RubotError `invalid_request` */
+export function readBearerGrant(headers: Headers): string | undefined {
+  const grant = headers.get(HEADERS.bearerGrant);
+  if (grant === null) return undefined;
+  if (BEARER_SHAPE.test(grant)) return grant;
+  throw wrongHeader(HEADERS.bearerGrant, 'must be the grant of the run');
 }
 
 /** The id that the gateway gave the run, to which the data bearer is bound. @throws RubotError `invalid_request` */

@@ -1,5 +1,13 @@
 import { HEADERS } from '@rubot/contracts/headers';
-import { LastEventId, ListRunEventsQuery, type RunEvent, type RunEventPage, type RunResource } from '@rubot/contracts/runs';
+import {
+  GAP_EVENT,
+  type GapEvent,
+  LastEventId,
+  ListRunEventsQuery,
+  type RunEvent,
+  type RunEventPage,
+  type RunResource,
+} from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
 import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
 import { parseInput } from '@rubot/http/parse';
@@ -8,7 +16,7 @@ import type { Context, Handler } from 'hono';
 import type { OrchestratorDeps } from '../deps.ts';
 import { type Envelope, toEnvelope } from '../dispatch/stream.ts';
 import { toEventData } from '../runs/chunk-events.ts';
-import { followEvents } from '../runs/follow-events.ts';
+import { type EventPage, followEvents, hasEnded as isRunOver } from '../runs/follow-events.ts';
 import { readOwner } from './caller.ts';
 import { findRun } from './runs.ts';
 
@@ -37,10 +45,10 @@ export function listRunEventsHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
       afterSeq,
       pageSize: query.limit,
       pollMs: deps.config.runs.eventsPollMs,
-      signal: AbortSignal.any([c.req.raw.signal, over.signal]),
+      signal: AbortSignal.any([c.req.raw.signal, over.signal, deps.lifecycle.signal]),
     });
     const envelope = toEnvelope(run.id, run.model, run.created_at);
-    if (!takesJson(c)) return streamEvents(c, deps, toFrames(events, envelope), over);
+    if (!takesJson(c)) return streamEvents(c, deps, toFrames(events, envelope, deps.lifecycle.signal), over);
     return c.json(await readPage(events, envelope, { afterSeq, waitMs: query.wait_ms, over }));
   };
 }
@@ -71,18 +79,25 @@ function streamEvents(c: Context<BaseEnv>, { config }: OrchestratorDeps, frames:
   });
 }
 
-async function* toFrames(events: Events, envelope: Envelope): AsyncGenerator<SseFrame, void, undefined> {
+async function* toFrames(events: Events, envelope: Envelope, shutdown: AbortSignal): AsyncGenerator<SseFrame, void, undefined> {
   let hasEnded = false;
   for (;;) {
     const { done, value } = await events.next();
     if (done === true) {
+      // Another replica has the rest of it.
+      if (shutdown.aborted && !isRunOver(value)) throw shutdown.reason;
       // A reader that had the last event before it came still gets to hear that there is no other.
       if (!hasEnded) yield { event: 'end', data: JSON.stringify(toEnd(value)) };
       return;
     }
-    for (const event of value) yield toFrame(event, envelope);
-    hasEnded ||= value.at(-1)?.type === 'end';
+    if (value.gap !== undefined) yield { event: GAP_EVENT, data: JSON.stringify(toGap(value)) };
+    for (const event of value.events) yield toFrame(event, envelope);
+    hasEnded = value.events.at(-1)?.type === 'end';
   }
+}
+
+function toGap({ gap, run }: EventPage): GapEvent | undefined {
+  return gap === undefined ? undefined : { from_seq: gap.fromSeq, to_seq: gap.toSeq, run };
 }
 
 /** Chunks have no name, so that whatever reads OpenAI's streams reads this one. */
@@ -105,9 +120,12 @@ async function readPage(events: Events, envelope: Envelope, { afterSeq, waitMs, 
   const timer = setTimeout(() => over.abort(), waitMs);
   try {
     const { done, value } = await events.next();
-    if (done === true) return { object: 'list', data: [], last_seq: afterSeq, ended: value.status !== 'running' };
-    const data = value.map((event) => ({ ...event, data: toEventData(event, envelope) }));
-    return { object: 'list', data, last_seq: data.at(-1)?.seq ?? afterSeq, ended: data.at(-1)?.type === 'end' };
+    if (done === true) return { object: 'list', data: [], last_seq: afterSeq, ended: isRunOver(value) };
+    const data = value.events.map((event) => ({ ...event, data: toEventData(event, envelope) }));
+    const gap = toGap(value);
+    const lastSeq = data.at(-1)?.seq ?? gap?.to_seq ?? afterSeq;
+    const ended = isRunOver(value.run) && lastSeq >= value.run.last_seq;
+    return { object: 'list', data, ...(gap === undefined ? {} : { gap }), last_seq: lastSeq, ended };
   } finally {
     clearTimeout(timer);
     over.abort();

@@ -1,3 +1,4 @@
+import { HEADERS } from '@rubot/contracts/headers';
 import { RunId } from '@rubot/contracts/ids';
 import { ListRunsQuery, type RunResource } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
@@ -5,8 +6,10 @@ import type { BaseEnv } from '@rubot/http/base-app';
 import { parseInput } from '@rubot/http/parse';
 import type { Context, Handler } from 'hono';
 import type { OrchestratorDeps } from '../deps.ts';
-import type { NewEvent, RunOwner, RunStore } from '../runs/run-store.ts';
+import type { RunOwner, RunStore } from '../runs/run-store.ts';
 import { readOwner } from './caller.ts';
+import { readIdempotencyKey } from './run-request.ts';
+import { onceUnderKey } from './under-key.ts';
 
 /** `GET /v1/runs/:runId` */
 export function retrieveRunHandler({ runs }: OrchestratorDeps): Handler<BaseEnv> {
@@ -30,19 +33,28 @@ export function cancelRunHandler({ runs, activeRuns }: OrchestratorDeps): Handle
   return async function cancelRun(c) {
     const owner = readOwner(c.req.raw.headers);
     const { id } = await findRun(c, runs, owner);
-    const isCancelled = await runs.cancel(id, owner, [CANCELLED]);
-    const run = await findRun(c, runs, owner);
-    if (!isCancelled) throw new RubotError('conflict', `The run has ended already: it is ${run.status}.`);
+    const idempotency = readIdempotencyKey(c, '', NO_BODY);
+    const isReplay = await onceUnderKey(runs, idempotency, owner, async () => {
+      if (await runs.cancel(id, owner, idempotency)) return;
+      const { status } = await findRun(c, runs, owner);
+      throw new RubotError('conflict', `The run has ended already: it is ${status}.`);
+    });
+    if (isReplay) c.header(HEADERS.idempotentReplayed, 'true');
     activeRuns.abort(id, new RubotError('cancelled', 'The run was cancelled by request.'));
-    return c.json(run);
+    return c.json(await findRun(c, runs, owner));
   };
 }
 
-const CANCELLED: NewEvent = { type: 'end', data: { status: 'cancelled', usage: null, slices: [], error: null } };
+const NO_BODY = new Uint8Array();
 
 /** @throws RubotError `not_found`, for a run of somebody else's too: that there is one is none of the caller's business */
-export async function findRun(c: Context<BaseEnv>, runs: RunStore, owner: RunOwner): Promise<RunResource> {
-  const runId = RunId.safeParse(c.req.param('runId'));
+export function findRun(c: Context<BaseEnv>, runs: RunStore, owner: RunOwner): Promise<RunResource> {
+  return findRunById(c, runs, owner, c.req.param('runId'));
+}
+
+/** @throws RubotError as above */
+export async function findRunById(c: Context<BaseEnv>, runs: RunStore, owner: RunOwner, id: string | undefined): Promise<RunResource> {
+  const runId = RunId.safeParse(id);
   const run = runId.success ? await runs.find(runId.data, owner) : undefined;
   if (run === undefined)
     throw new RubotError('not_found', 'There is no such run. Check its id, and that the sender is the one who began it.');

@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { RubotError } from '@rubot/errors';
 import type { Logger } from '@rubot/logging';
 import type { ORCHESTRATOR_EVENTS } from '../events.ts';
+import type { Slots } from '../queue/slots.ts';
 import type { Run } from './run.ts';
 import type { RunStore } from './run-store.ts';
 
 /** The runs that this process works on; it tells the store that they live, until they have ended. */
 export interface ActiveRuns {
   enter(run: Run): void;
+  /** Gives back the run's slot as well. */
   leave(run: Run): void;
   /** Stops a run that is worked on here; others are none of ours. */
   abort(runId: string, reason: RubotError): void;
@@ -17,24 +19,27 @@ export interface ActiveRuns {
 }
 
 export interface ActiveRunsOptions {
-  readonly runs: Pick<RunStore, 'renew' | 'handBack'>;
+  readonly runs: Pick<RunStore, 'renew' | 'findLost' | 'handBack'>;
+  readonly slots: Pick<Slots, 'release'>;
   readonly heartbeatMs: number;
   readonly logger: Logger<typeof ORCHESTRATOR_EVENTS>;
 }
 
+/** How soon it is seen that a run was cancelled by way of another process. */
+const LOOK_MS = 1_000;
 /** A run whose reader neither reads nor leaves is given back as it is: the fence is what keeps it from writing. */
 const STOP_TIMEOUT_MS = 2_000;
 
-export function createActiveRuns({ runs, heartbeatMs, logger }: ActiveRunsOptions): ActiveRuns {
+export function createActiveRuns({ runs, slots, heartbeatMs, logger }: ActiveRunsOptions): ActiveRuns {
   const active = new Map<string, Run>();
-  let timer: NodeJS.Timeout | undefined;
+  let timers: NodeJS.Timeout[] = [];
   let onEmpty: () => void = () => {};
 
-  async function beat(): Promise<void> {
+  async function check(findLost: RunStore['findLost']): Promise<void> {
     const held = [...active.values()];
     if (held.length === 0) return;
     try {
-      const lost = new Set(await runs.renew(held.map(({ recorder }) => recorder.writer)));
+      const lost = new Set(await findLost(held.map(({ recorder }) => recorder.writer)));
       // One that has ended meanwhile is not held either, and not lost.
       for (const run of held) if (lost.has(run.id) && active.get(run.id) === run) drop(run, lostRun(run.id));
     } catch (thrown) {
@@ -49,6 +54,7 @@ export function createActiveRuns({ runs, heartbeatMs, logger }: ActiveRunsOption
     },
     leave(run) {
       if (active.get(run.id) === run) active.delete(run.id);
+      slots.release(run.id);
       if (active.size === 0) onEmpty();
     },
     abort(runId, reason) {
@@ -56,11 +62,11 @@ export function createActiveRuns({ runs, heartbeatMs, logger }: ActiveRunsOption
       if (run !== undefined) drop(run, reason);
     },
     start() {
-      timer = setInterval(() => void beat(), heartbeatMs);
-      timer.unref();
+      timers = [setInterval(() => void check(runs.renew), heartbeatMs), setInterval(() => void check(runs.findLost), LOOK_MS)];
+      for (const timer of timers) timer.unref();
     },
     async stop() {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       const held = [...active.values()];
       if (held.length === 0) return;
       const { promise: empty, resolve } = Promise.withResolvers<void>();

@@ -1,64 +1,61 @@
 import type { Logger } from '@rubot/logging';
 import type { ORCHESTRATOR_EVENTS } from '../events.ts';
-import type { ClaimedRun, RunStore } from './run-store.ts';
+import type { RunStore, SweepReport } from './run-store.ts';
 
 export interface Sweeper {
   /** Looks for left runs now and for ever, until stopped. */
   start(): void;
-  stop(): void;
-  /** One look; resolves when what was found has been taken, not when it is done. */
+  /** Resolves when no look is under way. */
+  stop(): Promise<void>;
+  /** One look. */
   sweep(): Promise<void>;
 }
 
 export interface SweeperOptions {
-  readonly runs: Pick<RunStore, 'claimLapsed'>;
+  readonly runs: Pick<RunStore, 'requeueLapsed'>;
   readonly intervalMs: number;
-  readonly resume: (claimed: ClaimedRun) => Promise<void>;
+  readonly onSwept: (report: SweepReport) => void;
   readonly logger: Logger<typeof ORCHESTRATOR_EVENTS>;
 }
 
-/** What one process goes on with at a time; the rest is for the others, or for the next look. */
-const MAX_RESUMED = 16;
+const MAX_SWEPT = 100;
 
 /**
  * Recovery that never stops: one that ran at boot alone would strand whatever fell over while it ran. Looking twice, or
  * from many processes at once, does no harm.
  */
-export function createSweeper({ runs, intervalMs, resume, logger }: SweeperOptions): Sweeper {
-  let resumedCount = 0;
+export function createSweeper({ runs, intervalMs, onSwept, logger }: SweeperOptions): Sweeper {
   let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
+  let isStopped = false;
+  let look: Promise<void> = Promise.resolve();
 
   async function sweep(): Promise<void> {
-    const room = MAX_RESUMED - resumedCount;
-    if (room <= 0) return;
     try {
-      for (const claimed of await runs.claimLapsed(room)) {
-        resumedCount += 1;
-        void resume(claimed).finally(() => {
-          resumedCount -= 1;
-        });
-      }
+      const report = await runs.requeueLapsed(MAX_SWEPT);
+      onSwept(report);
+      for (const runId of report.requeued) logger.log('run.requeued', {}, { run_id: runId });
+      for (const runId of report.buried) logger.log('run.buried', {}, { run_id: runId });
     } catch (thrown) {
       logger.log('sweep.failed', { error: thrown });
     }
   }
 
-  async function sweepAndWait(): Promise<void> {
-    await sweep();
-    if (stopped) return;
-    timer = setTimeout(() => void sweepAndWait(), intervalMs);
-    timer.unref();
+  function sweepAndWait(): void {
+    look = sweep();
+    void look.finally(() => {
+      if (isStopped) return;
+      timer = setTimeout(sweepAndWait, intervalMs);
+      timer.unref();
+    });
   }
 
   return {
     sweep,
-    start() {
-      void sweepAndWait();
-    },
-    stop() {
-      stopped = true;
+    start: sweepAndWait,
+    async stop() {
+      isStopped = true;
       clearTimeout(timer);
+      await look;
     },
   };
 }

@@ -1,31 +1,32 @@
 import type { RunEvent, RunResource } from '@rubot/contracts/runs';
-import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
-import type { NewEvent, NewRun, RunOwner, RunStore, RunWriter } from '../run-store.ts';
-import { claimLapsed } from './claim-lapsed.ts';
-import type { Database } from './database.ts';
+import type { NewRun, RunStore, RunWriter } from '../run-store.ts';
+import { admit } from './admit.ts';
+import { cancelRun } from './cancel.ts';
+import { claimQueued } from './claim-queued.ts';
+import { decide } from './decide.ts';
 import { orUnavailable } from './failures.ts';
-import { createRunWriter, insertEvents, setOutcome, toJson } from './run-writer.ts';
-import { createWakeUps } from './wake-ups.ts';
+import { findByKey } from './idempotency-keys.ts';
+import { handBack, requeueLapsed } from './requeue.ts';
+import { createRunWatch } from './run-watch.ts';
+import { createRunWriter } from './run-writer.ts';
+import { isOf, leaseOf, type StoreContext } from './store-context.ts';
 
-export interface PostgresRunStoreOptions {
-  readonly db: Database;
-  /** How long a run is held without a renewal. All times are the database's own: clocks of hosts differ. */
-  readonly leaseMs: number;
+export interface PostgresRunStoreOptions extends Omit<StoreContext, 'onWrite'> {
+  /** How often it is looked for what other processes have written into a run that is waited for here. */
+  readonly watchIntervalMs: number;
 }
 
-const RESOURCE = sql.raw(`run_id AS id, 'run' AS object, status, model, attempt, last_seq,
+const RESOURCE = sql.raw(`run_id AS id, 'run' AS object, status, model, priority, attempt, last_seq,
   floor(extract(epoch FROM created_at))::integer AS created_at, floor(extract(epoch FROM finished_at))::integer AS finished_at,
-  usage, slices, error`);
-const NO_USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+  usage, slices, error,
+  CASE WHEN status = 'requires_action' THEN json_build_object('tool_calls', pending_calls) END AS required_action`);
 
-export function createPostgresRunStore({ db, leaseMs }: PostgresRunStoreOptions): RunStore {
-  const wakeUps = createWakeUps();
-  const lease = sql`now() + ${leaseMs} * interval '1 millisecond'`;
-
-  function toWriter(runId: string, attempt: number): RunWriter {
-    return createRunWriter({ db, runId, attempt, onWrite: wakeUps.wake });
-  }
+export function createPostgresRunStore({ watchIntervalMs, ...options }: PostgresRunStoreOptions): RunStore {
+  const { db } = options;
+  const watch = createRunWatch({ db, intervalMs: watchIntervalMs });
+  const context: StoreContext = { ...options, onWrite: watch.wake };
+  const toWriter = (run: NewRun, attempt: number, isRemembered: boolean) => createRunWriter({ context, run, attempt, isRemembered });
 
   /** `Row` is what the columns of the statement make of it; json columns hold what this same code wrote. */
   async function select<Row>(statement: SQL): Promise<Row[]> {
@@ -34,11 +35,8 @@ export function createPostgresRunStore({ db, leaseMs }: PostgresRunStoreOptions)
   }
 
   return {
-    async create(run) {
-      const { rowCount } = await orUnavailable(() => db.execute(insertRun(run, lease)));
-      if (rowCount === 0) throw new RubotError('conflict', `The run ${run.runId} exists. Send a request once, or with another run id.`);
-      return toWriter(run.runId, 1);
-    },
+    admit: (admission) => orUnavailable(() => admit(context, admission, toWriter)),
+    claimQueued: (slotType, limit) => orUnavailable(() => claimQueued(context, slotType, limit, toWriter)),
     async find(runId, owner) {
       const [run] = await select<RunResource>(sql`SELECT ${RESOURCE} FROM runs WHERE run_id = ${runId} AND ${isOf(owner)}`);
       return run;
@@ -52,62 +50,46 @@ export function createPostgresRunStore({ db, leaseMs }: PostgresRunStoreOptions)
       select<RunEvent>(
         sql`SELECT seq, type, data FROM run_events WHERE run_id = ${runId} AND seq > ${afterSeq} ORDER BY seq LIMIT ${limit}`,
       ),
-    async cancel(runId, owner, events) {
-      const rows = await select(cancelRun(runId, owner, events));
-      if (rows.length > 0) wakeUps.wake(runId);
-      return rows.length > 0;
+    async findLastSeq(runId, type) {
+      const [row] = await select<{ seq: number }>(
+        sql`SELECT coalesce(max(seq), 0) AS seq FROM run_events WHERE run_id = ${runId} AND type = ${type}`,
+      );
+      return row?.seq ?? 0;
     },
+    async cancel(runId, owner, idempotency) {
+      const isCancelled = await orUnavailable(() => cancelRun(context, runId, owner, idempotency));
+      if (isCancelled) watch.wake(runId);
+      return isCancelled;
+    },
+    decide: (approval, owner, idempotency) => orUnavailable(() => decide(context, approval, owner, idempotency)),
+    findByKey: (idempotency, owner) => orUnavailable(() => findByKey(db, idempotency, owner)),
     async renew(held) {
-      const rows = await select<{ run_id: string }>(updateHeld(held, sql`lease_until = ${lease}`));
-      const renewed = new Set(rows.map((row) => row.run_id));
-      return held.map(({ runId }) => runId).filter((runId) => !renewed.has(runId));
+      const rows = await select<{ run_id: string }>(sql`
+        UPDATE runs SET lease_until = ${leaseOf(context)} FROM ${toTable(held)} WHERE ${IS_HELD} RETURNING runs.run_id`);
+      return findMissing(held, rows);
     },
-    async handBack(held) {
-      await select(updateHeld(held, sql`lease_until = now(), is_handed_back = true`));
+    async findLost(held) {
+      const rows = await select<{ run_id: string }>(sql`SELECT runs.run_id FROM runs, ${toTable(held)} WHERE ${IS_HELD}`);
+      return findMissing(held, rows);
     },
-    claimLapsed: (limit) => orUnavailable(() => claimLapsed({ db, lease, limit, toWriter })),
+    handBack: (held) => orUnavailable(() => handBack(context, held)),
+    requeueLapsed: (limit) => orUnavailable(() => requeueLapsed(context, limit)),
     async checkReady() {
       await select(sql`SELECT 1`);
     },
-    waitForWrite: wakeUps.wait,
+    waitForWrite: watch.wait,
   };
 }
 
-function isOf({ tenantId, senderId }: RunOwner): SQL {
-  return sql`tenant_id = ${tenantId} AND sender_id = ${senderId}`;
-}
+const IS_HELD = sql.raw(`runs.run_id = held.run_id AND runs.attempt = held.attempt AND runs.status = 'running'`);
 
-function insertRun({ runId, caller, request, allowedAgents, timeoutMs, traceId, spanId }: NewRun, lease: SQL): SQL {
-  const start: NewEvent = { type: 'start', data: { run_id: runId, model: request.model, attempt: 1 } };
-  return sql`
-    WITH held AS (
-      INSERT INTO runs (run_id, tenant_id, session_id, sender_id, model, status, attempt, last_seq, lease_until,
-        request, allowed_agents, data_bearer, trace_id, span_id, deadline_at)
-      VALUES (${runId}, ${caller.tenantId}, ${caller.sessionId}, ${caller.senderId}, ${request.model}, 'running', 1, 1, ${lease},
-        ${toJson(request)}, ${toJson(allowedAgents)}, ${caller.dataBearer}, ${traceId}, ${spanId},
-        now() + ${timeoutMs} * interval '1 millisecond')
-      ON CONFLICT DO NOTHING RETURNING run_id, 0 AS base
-    )
-    ${insertEvents([start])}`;
-}
-
-/** The attempt is counted up with it, so that whoever has the run can write nothing more. */
-function cancelRun(runId: string, owner: RunOwner, events: readonly NewEvent[]): SQL {
-  const outcome = setOutcome({ status: 'cancelled', slices: [], usage: NO_USAGE, error: undefined });
-  return sql`
-    WITH held AS (
-      UPDATE runs SET ${outcome}, attempt = attempt + 1, last_seq = last_seq + ${events.length}
-      WHERE run_id = ${runId} AND ${isOf(owner)} AND status = 'running'
-      RETURNING run_id, last_seq - ${events.length} AS base
-    )
-    ${insertEvents(events)} RETURNING seq`;
-}
-
-function updateHeld(held: readonly RunWriter[], changes: SQL): SQL {
+function toTable(held: readonly RunWriter[]): SQL {
   const runIds = sql.param(held.map(({ runId }) => runId));
   const attempts = sql.param(held.map(({ attempt }) => attempt));
-  return sql`
-    UPDATE runs SET ${changes} FROM unnest(${runIds}::text[], ${attempts}::integer[]) AS held (run_id, attempt)
-    WHERE runs.run_id = held.run_id AND runs.attempt = held.attempt AND runs.status = 'running'
-    RETURNING runs.run_id`;
+  return sql`unnest(${runIds}::text[], ${attempts}::integer[]) AS held (run_id, attempt)`;
+}
+
+function findMissing(held: readonly RunWriter[], rows: readonly { readonly run_id: string }[]): readonly string[] {
+  const found = new Set(rows.map((row) => row.run_id));
+  return held.map(({ runId }) => runId).filter((runId) => !found.has(runId));
 }

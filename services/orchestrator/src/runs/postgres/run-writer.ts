@@ -1,55 +1,86 @@
 import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
-import type { NewEvent, RunBatch, RunOutcome, RunWriter } from '../run-store.ts';
-import type { Database } from './database.ts';
+import type { Executor } from '../../queue/tickets.ts';
+import type { NewEvent, NewRun, RunBatch, RunOutcome, RunWriter } from '../run-store.ts';
 import { orUnavailable } from './failures.ts';
+import { fencedUpdate, setOutcome } from './fenced-update.ts';
+import { insertTickets, WAIT_AGAIN } from './insert-tickets.ts';
+import { occupyAgents } from './occupy-agents.ts';
+import { keepTurn, leaveSession, lockSession, readMessages } from './sessions.ts';
+import { type StoreContext, toJson } from './store-context.ts';
 
 export interface RunWriterOptions {
-  readonly db: Database;
-  readonly runId: string;
+  readonly context: StoreContext;
+  readonly run: NewRun;
   readonly attempt: number;
-  readonly onWrite: (runId: string) => void;
+  readonly isRemembered: boolean;
 }
 
-/**
- * Every write is one statement, and its first part is the fence: it touches the run only where the run is still this
- * attempt's, and everything else hangs on the row that it gives back. The row also gives the numbers of the events,
- * under its lock, so that they have no gap and no double.
- */
-export function createRunWriter({ db, runId, attempt, onWrite }: RunWriterOptions): RunWriter {
-  async function commit(changes: SQL, events: readonly NewEvent[], alsoInserts: SQL = sql``): Promise<void> {
-    const { rowCount } = await orUnavailable(() =>
-      db.execute(sql`
-        WITH held AS (
-          UPDATE runs SET ${changes}, last_seq = last_seq + ${events.length}
-          WHERE run_id = ${runId} AND attempt = ${attempt} AND status = 'running'
-          RETURNING run_id, last_seq - ${events.length} AS base
-        )${alsoInserts}
-        ${insertEvents(events)}`),
-    );
-    if (rowCount !== events.length) throw lost(runId);
-    onWrite(runId);
+export function createRunWriter({ context, run, attempt, isRemembered }: RunWriterOptions): RunWriter {
+  const { runId } = run;
+  const { tenantId, sessionId } = run.caller;
+  const remembered = { runId, tenantId, sessionId };
+
+  async function update(executor: Executor, changes: SQL, events: readonly NewEvent[], alsoInserts?: SQL): Promise<void> {
+    const also = alsoInserts === undefined ? {} : { alsoInserts };
+    if (!(await fencedUpdate(executor, { runId, attempt, changes, events, ...also }))) throw lostRun(runId);
+  }
+
+  async function commit(write: (executor: Executor) => Promise<void>, inTransaction: boolean): Promise<void> {
+    await orUnavailable(() => (inTransaction ? context.db.transaction(write) : write(context.db)));
+    context.onWrite(runId);
+  }
+
+  async function end(executor: Executor, outcome: RunOutcome, events: readonly NewEvent[]): Promise<void> {
+    if (!isRemembered) return update(executor, setOutcome(outcome), events, outcome.freesKey === true ? FREE_KEY : undefined);
+    await lockSession(executor, remembered);
+    const said = await readMessages(executor, remembered);
+    await update(executor, setOutcome(outcome), events, outcome.freesKey === true ? FREE_KEY : undefined);
+    if (outcome.status === 'completed' || outcome.status === 'partial') await keepTurn(executor, remembered, said);
+    await leaveSession(context, executor, remembered);
+  }
+
+  async function waitAgain(changes: SQL, events: readonly NewEvent[], delayMs: number): Promise<void> {
+    await commit(async (executor) => {
+      await update(executor, sql`${WAIT_AGAIN}, ${changes}`, events);
+      await insertTickets(context, executor, [runId], delayMs);
+    }, true);
+    if (delayMs === 0) context.onQueued(run.slotType);
   }
 
   return {
     runId,
     attempt,
     write({ events, plan, step }: RunBatch) {
-      return commit(sql`plan = coalesce(${toJson(plan)}::json, plan)`, events, step === undefined ? sql`` : insertStep(step, attempt));
+      const also = step === undefined ? undefined : insertStep(step, attempt);
+      return commit((executor) => update(executor, sql`plan = coalesce(${toJson(plan)}::json, plan)`, events, also), false);
     },
-    finish: (outcome, events) => commit(setOutcome(outcome), events),
+    finish(outcome, events) {
+      const isDead = outcome.isDeadLetter === true;
+      return commit(async (executor) => {
+        await end(executor, outcome, events);
+        if (isDead) await context.tickets.bury(executor, { runId, tenantId });
+      }, isDead || isRemembered);
+    },
+    park(calls, events) {
+      const changes = sql`status = 'requires_action', lease_until = NULL, worker_id = NULL, agent_ids = NULL, pending_calls = ${toJson(calls)}::json`;
+      return commit((executor) => update(executor, changes, events), false);
+    },
+    retryLater: (delayMs, events) => waitAgain(sql`failure_count = failure_count + 1`, events, delayMs),
+    moveTo: (slotType, delayMs, plan) =>
+      waitAgain(sql`slot_type = ${slotType}, plan = ${toJson(plan)}::json`, [{ type: 'retry', data: { slot_type: slotType } }], delayMs),
+    async occupy(agentIds, limits) {
+      const limited = agentIds.filter((agentId) => limits.has(agentId));
+      if (limited.length === 0) return [];
+      const full = await orUnavailable(() => occupyAgents(context, { runId, attempt, agentIds: limited, limits }));
+      if (full === undefined) throw lostRun(runId);
+      return full;
+    },
   };
 }
 
-/** Inserts events behind `held (run_id, base)`. */
-export function insertEvents(events: readonly NewEvent[]): SQL {
-  const types = sql.param(events.map(({ type }) => type));
-  const data = sql.param(events.map((event) => JSON.stringify(event.data)));
-  return sql`
-    INSERT INTO run_events (run_id, seq, type, data)
-    SELECT held.run_id, held.base + event.ordinality, event.type, event.data::json
-    FROM held, unnest(${types}::text[], ${data}::text[]) WITH ORDINALITY AS event (type, data, ordinality)`;
-}
+/** A failure that comes before anything was done leaves the key to the next try. */
+const FREE_KEY = sql`, freed AS (DELETE FROM idempotency_keys USING held WHERE idempotency_keys.run_id = held.run_id)`;
 
 function insertStep({ sliceId, agentId, step }: NonNullable<RunBatch['step']>, attempt: number): SQL {
   return sql`, stepped AS (
@@ -58,16 +89,6 @@ function insertStep({ sliceId, agentId, step }: NonNullable<RunBatch['step']>, a
   )`;
 }
 
-/** What is needed to resume a run goes with its end: messages and the bearer. */
-export function setOutcome({ status, slices, usage, error }: RunOutcome): SQL {
-  return sql`status = ${status}, finished_at = now(), lease_until = NULL, request = NULL, data_bearer = NULL,
-    slices = ${toJson(slices)}::json, usage = ${toJson(usage)}::json, error = ${toJson(error)}::json`;
-}
-
-export function toJson(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(value);
-}
-
-function lost(runId: string): RubotError {
+function lostRun(runId: string): RubotError {
   return new RubotError('conflict', `The run ${runId} has ended or goes on elsewhere. Read it at /v1/runs/${runId}/events.`);
 }

@@ -1,0 +1,122 @@
+import { RubotError } from '@rubot/errors';
+import { type SQL, sql } from 'drizzle-orm';
+import { placeOf } from '../../queue/place.ts';
+import type { Executor } from '../../queue/tickets.ts';
+import type { Admission, Admitted, NewEvent, NewRun, RunWriter } from '../run-store.ts';
+import { enterSession } from './enter-session.ts';
+import { insertEvents } from './fenced-update.ts';
+import { findByKey, insertKey } from './idempotency-keys.ts';
+import { readEarlier } from './sessions.ts';
+import { countOf, leaseOf, type StoreContext, toJson } from './store-context.ts';
+
+type ToWriter = (run: NewRun, attempt: number, isRemembered: boolean) => RunWriter;
+
+/** Lets a run in: begun where that may be, else into the queue. Everything of it is committed, or nothing. */
+export async function admit(context: StoreContext, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
+  if (admission.mayBegin && admission.session === undefined) {
+    if (await begin(context, admission)) return { status: 'begun', writer: toWriter(admission.run, 1, false), earlier: [] };
+    const known = await findKnown(context.db, admission);
+    if (known !== undefined) return known;
+    if (context.limits.concurrency === undefined) throw runExists(admission.run);
+  }
+  const admitted = await context.db.transaction((transaction) => admitInTurn(context, transaction, admission, toWriter));
+  if (admitted.status === 'queued') context.onQueued(admission.run.slotType);
+  return admitted;
+}
+
+/** One statement, as it stands in the way of the first word. */
+async function begin(context: StoreContext, { run, idempotency }: Admission): Promise<boolean> {
+  const { concurrency } = context.limits;
+  const isRoom = concurrency === undefined ? sql`true` : sql`(${countOf(run.caller.tenantId, 'running')}) < ${concurrency}`;
+  const source = idempotency === undefined ? sql`SELECT 1 WHERE ${isRoom}` : insertKey(idempotency, run.runId, run.caller, isRoom);
+  const { rowCount } = await context.db.execute(sql`
+    WITH let_in AS (${source}), held AS (${insertRun(context, run, { status: 'running', isRemembered: false })})
+    ${insertEvents([toStart(run, 1)])}`);
+  return rowCount === 1;
+}
+
+async function admitInTurn(context: StoreContext, transaction: Executor, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
+  const { run, idempotency, session, mayBegin } = admission;
+  if (idempotency !== undefined) {
+    const { rowCount } = await transaction.execute(insertKey(idempotency, run.runId, run.caller, sql`true`));
+    const known = rowCount === 0 ? await findKnown(transaction, admission) : undefined;
+    if (known !== undefined) return known;
+  }
+  const turn = session === undefined ? 'free' : await enterSession(context, transaction, run, session);
+  if (mayBegin && turn === 'own') {
+    await insert(context, transaction, run, { status: 'running', isRemembered: true });
+    const earlier = await readEarlier(transaction, run.caller);
+    return { status: 'begun', writer: toWriter(run, 1, true), earlier };
+  }
+  const { place, createdAtSeconds } = await enqueue(context, transaction, run, session !== undefined);
+  const { runId, caller, slotType } = run;
+  // Whoever waits for its session gets its ticket when the turn is its own.
+  if (turn !== 'taken') await context.tickets.insert(transaction, [{ runId, tenantId: caller.tenantId, slotType, place, delayMs: 0 }]);
+  return { status: 'queued', createdAtSeconds };
+}
+
+async function enqueue(
+  context: StoreContext,
+  transaction: Executor,
+  run: NewRun,
+  isRemembered: boolean,
+): Promise<{ place: number; createdAtSeconds: number }> {
+  const { tenantId } = run.caller;
+  const { rows } = await transaction.execute<{ waiting: number; place: number; created_at: number }>(sql`
+    SELECT waiting, ${placeOf(run.priority, sql`waiting`)} AS place, floor(extract(epoch FROM now()))::integer AS created_at
+    FROM (SELECT (${countOf(tenantId, 'queued')})::integer AS waiting) AS line`);
+  const [line] = rows;
+  if (line === undefined) throw new TypeError('a count is always one row');
+  if (line.waiting >= context.limits.queueDepth) throw queueFull(line.waiting);
+  await insert(context, transaction, run, { status: 'queued', isRemembered });
+  return { place: line.place, createdAtSeconds: line.created_at };
+}
+
+interface Entry {
+  readonly status: 'running' | 'queued';
+  readonly isRemembered: boolean;
+}
+
+async function insert(context: StoreContext, transaction: Executor, run: NewRun, entry: Entry): Promise<void> {
+  const { rowCount } = await transaction.execute(sql`
+    WITH let_in AS (SELECT 1), held AS (${insertRun(context, run, entry)}) ${insertEvents([toStart(run, entry.status === 'running' ? 1 : 0)])}`);
+  if (rowCount === 0) throw runExists(run);
+}
+
+/** Inserts the run where `let_in` has a row. */
+function insertRun(context: StoreContext, run: NewRun, { status, isRemembered }: Entry): SQL {
+  const { runId, caller, bearerGrant, request, allowedAgents, timeoutMs, isBackground, priority, slotType, traceId, spanId } = run;
+  const isRunning = status === 'running';
+  const deadline = isBackground ? sql`NULL` : sql`now() + ${timeoutMs} * interval '1 millisecond'`;
+  return sql`
+    INSERT INTO runs (run_id, tenant_id, session_id, sender_id, model, status, priority, slot_type, is_background, is_remembered,
+      attempt, last_seq, lease_until, worker_id, queued_at, request, allowed_agents, data_bearer, bearer_grant, trace_id, span_id, deadline_at, timeout_ms)
+    SELECT ${runId}::text, ${caller.tenantId}::text, ${caller.sessionId}::text, ${caller.senderId}::text, ${request.model}::text, ${status}::text,
+      ${priority}::text, ${slotType}::text, ${isBackground}::boolean, ${isRemembered}::boolean, ${isRunning ? 1 : 0}::integer, 1,
+      ${isRunning ? leaseOf(context) : sql`NULL::timestamptz`}, ${isRunning ? context.workerId : null}::text,
+      ${isRunning ? sql`NULL::timestamptz` : sql`now()`}, ${toJson(request)}::json, ${toJson(allowedAgents)}::json, ${caller.dataBearer}::text,
+      ${bearerGrant ?? null}::text, ${traceId}::text, ${spanId}::text, (${deadline})::timestamptz, ${timeoutMs}::integer
+    FROM let_in ON CONFLICT DO NOTHING RETURNING run_id, 0 AS base`;
+}
+
+function toStart({ runId, request }: NewRun, attempt: number): NewEvent {
+  return { type: 'start', data: { run_id: runId, model: request.model, attempt } };
+}
+
+async function findKnown(executor: Executor, { idempotency, run }: Admission): Promise<Admitted | undefined> {
+  if (idempotency === undefined) return undefined;
+  const runId = await findByKey(executor, idempotency, run.caller);
+  return runId === undefined ? undefined : { status: 'known', runId };
+}
+
+function runExists({ runId }: NewRun): RubotError {
+  return new RubotError('conflict', `The run ${runId} exists. Send a request once, or with another run id.`);
+}
+
+const FULL_RETRY_AFTER_MS = 5_000;
+
+function queueFull(waiting: number): RubotError {
+  return new RubotError('rate_limited', `${waiting} runs of this tenant wait already. Try again when some of them are done.`, {
+    retryAfterMs: FULL_RETRY_AFTER_MS,
+  });
+}

@@ -1,0 +1,44 @@
+import type { SlotType } from '@rubot/contracts/agent';
+import { type SQL, sql } from 'drizzle-orm';
+import type { Tickets } from '../../queue/tickets.ts';
+import type { Database } from './database.ts';
+
+/** How much of the platform one tenant may take, counted over all processes. */
+export interface TenantLimits {
+  /** Runs that are worked on at a time; `undefined` for no limit. */
+  readonly concurrency: number | undefined;
+  /** Runs that wait. */
+  readonly queueDepth: number;
+}
+
+/** What the parts of the store have in common. */
+export interface StoreContext {
+  readonly db: Database;
+  readonly tickets: Tickets;
+  /** Of this process. */
+  readonly workerId: string;
+  /** How long a run is held without a renewal. All times are the database's own: clocks of hosts differ. */
+  readonly leaseMs: number;
+  readonly limits: TenantLimits;
+  /** Something was written into the run. */
+  readonly onWrite: (runId: string) => void;
+  /** A ticket was put into the queue, to be had now. */
+  readonly onQueued: (slotType: SlotType) => void;
+}
+
+export function leaseOf({ leaseMs }: StoreContext): SQL {
+  return sql`now() + ${leaseMs} * interval '1 millisecond'`;
+}
+
+export function isOf({ tenantId, senderId }: { readonly tenantId: string; readonly senderId: string }): SQL {
+  return sql`tenant_id = ${tenantId} AND sender_id = ${senderId}`;
+}
+
+/** The runs of a tenant that are in this state, by the index of open runs. */
+export function countOf(tenantId: string, status: 'queued' | 'running'): SQL {
+  return sql`SELECT count(*) FROM runs WHERE tenant_id = ${tenantId} AND status = ${status} AND finished_at IS NULL`;
+}
+
+export function toJson(value: unknown): string | null {
+  return value === undefined || value === null ? null : JSON.stringify(value);
+}
