@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createNodeFetch } from '@rubot/http/node/fetch';
+import type { FetchLike } from '@rubot/http/upstream';
 import { createLogger, type Logger, type LogSink } from '@rubot/logging';
 import { createPinoSink } from '@rubot/logging/pino-sink';
 import { createModel } from '@rubot/models/create-model';
 import { createAgentDirectory } from './agents/directory.ts';
-import { createGatewayClient } from './clients/gateway.ts';
+import { type Background, createBackground } from './background.ts';
+import { createGatewayClient, type GatewayClient } from './clients/gateway.ts';
 import type { OrchestratorConfig } from './env.ts';
 import { ORCHESTRATOR_EVENTS } from './events.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -18,7 +20,7 @@ import { createTickets } from './queue/tickets.ts';
 import { createActiveRuns } from './runs/active-runs.ts';
 import { type Database, openDatabase } from './runs/postgres/database.ts';
 import { createPostgresRunStore } from './runs/postgres/run-store.ts';
-import type { RunStore } from './runs/run-store.ts';
+import type { ClaimedRun, RunStore } from './runs/run-store.ts';
 import { createSweeper, type Sweeper } from './runs/sweeper.ts';
 import { type WorkOnRunDeps, workOnRun } from './runs/work-on-run.ts';
 
@@ -31,15 +33,9 @@ export interface OrchestratorDeps extends WorkOnRunDeps {
   readonly startedAtMs: number;
 }
 
-export interface BuiltDeps extends OrchestratorDeps {
+export interface BuiltDeps extends OrchestratorDeps, Background {
   readonly database: Database;
   readonly sweeper: Sweeper;
-  /** Begins what goes on beside requests; resolves when the queue can be used. */
-  start(): Promise<void>;
-  /** Takes nothing more out of the queue, and tells those who follow runs to go elsewhere. */
-  drain(): void;
-  /** Stops what goes on, gives back the runs that are worked on and closes connections, so that the process can end. */
-  close(): Promise<void>;
 }
 
 /** What a test puts in place of the world. */
@@ -70,28 +66,17 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
   const runs = createPostgresRunStore({
     db: database.db,
     tickets,
-    workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
-    leaseMs: config.runs.leaseMs,
-    limits: config.runs.tenantLimits,
-    watchIntervalMs: config.runs.queuePollMs,
+    ...toStoreOptions(config),
     onQueued: (slotType) => dispatcher.hint(slotType),
   });
-  const dispatcher = createDispatcher({
-    runs,
-    slots,
-    pollMs: config.runs.queuePollMs,
-    work: (claimed) => workOnRun(claimed, deps),
-    logger,
-  });
+  const work = (claimed: ClaimedRun) => workOnRun(claimed, deps);
+  const dispatcher = createDispatcher({ runs, slots, pollMs: config.runs.queuePollMs, work, logger });
   const deps: OrchestratorDeps = {
     config,
     logger,
     directory,
     client,
-    gateway:
-      config.gatewayUrl === undefined
-        ? undefined
-        : createGatewayClient({ fetch: network.fetch, baseUrl: config.gatewayUrl, apiKey: secrets.gatewayApiKey.current }),
+    gateway: connectGateway(config, network.fetch),
     plannerModel: overrides.plannerModel ?? createAiPlanner(model),
     plannerTimeoutMs: config.planner.timeoutMs,
     runs,
@@ -103,36 +88,31 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
     lifecycle: createLifecycle(),
     startedAtMs: Date.now(),
   };
-  const sweeper = createSweeper({
-    runs,
-    intervalMs: config.runs.sweepIntervalMs,
-    onSwept: () => {},
-    logger,
-  });
+  const sweeper = createSweeper({ runs, intervalMs: config.runs.sweepIntervalMs, onSwept: () => {}, logger });
+  const { activeRuns, lifecycle } = deps;
+  const background = createBackground({ tickets, lifecycle, activeRuns, intake: [dispatcher, sweeper], upkeep: [directory.health] });
   return {
     ...deps,
+    ...background,
     database: database.db,
     sweeper,
-    async start() {
-      await tickets.start();
-      directory.health.start();
-      deps.activeRuns.start();
-      sweeper.start();
-      dispatcher.start();
-    },
-    drain() {
-      deps.lifecycle.drain();
-      void dispatcher.stop();
-      void sweeper.stop();
-    },
     async close() {
-      deps.lifecycle.drain();
-      await Promise.all([dispatcher.stop(), sweeper.stop()]);
-      await deps.activeRuns.stop();
-      directory.health.stop();
-      await tickets.stop();
+      await background.close();
       await network.close();
       await database.close();
     },
   };
+}
+
+function toStoreOptions({ runs }: OrchestratorConfig) {
+  return {
+    workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+    leaseMs: runs.leaseMs,
+    limits: runs.tenantLimits,
+    watchIntervalMs: runs.queuePollMs,
+  };
+}
+
+function connectGateway({ gatewayUrl, secrets }: OrchestratorConfig, fetch: FetchLike): GatewayClient | undefined {
+  return gatewayUrl === undefined ? undefined : createGatewayClient({ fetch, baseUrl: gatewayUrl, apiKey: secrets.gatewayApiKey.current });
 }
