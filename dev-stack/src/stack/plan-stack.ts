@@ -122,6 +122,7 @@ function planOrchestrator({ options, keys, urls, peers }: Wiring, databaseUrl: s
     GATEWAY_API_KEY,
     ORCHESTRATOR_API_KEY,
     DATABASE_URL: databaseUrl,
+    GATEWAY_URL: urls.gateway,
     AGENT_REGISTRY_JSON: JSON.stringify(registry),
   });
 }

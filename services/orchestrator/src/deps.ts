@@ -109,6 +109,7 @@ function toStoreOptions({ runs }: OrchestratorConfig) {
     workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
     leaseMs: runs.leaseMs,
     limits: runs.tenantLimits,
+    backgroundTimeoutMs: runs.timeoutMs,
     watchIntervalMs: runs.queuePollMs,
   };
 }

@@ -1,3 +1,4 @@
+CREATE SCHEMA IF NOT EXISTS pgboss;--> statement-breakpoint
 CREATE TABLE "idempotency_keys" (
 	"tenant_id" text NOT NULL,
 	"sender_id" text NOT NULL,

@@ -50,6 +50,8 @@ export function createTickets(db: Database, onError: (error: Error) => void): Ti
   const boss = new PgBoss({
     db: fromDrizzle(db, sql),
     schema: SCHEMA,
+    // Our migrations make it, under their lock: of replicas that start together, all but one would fail here.
+    createSchema: false,
     schedule: false,
   });
   boss.on('error', onError);

@@ -95,10 +95,14 @@ export interface RunWriter {
   write(batch: RunBatch): Promise<void>;
   /** Gives the run its one outcome, with its last events. @throws RubotError `conflict` as above */
   finish(outcome: RunOutcome, events: readonly NewEvent[]): Promise<void>;
-  /** Lets the run wait for decisions on these calls; it is then taken up again by a new attempt. @throws RubotError `conflict` as above */
+  /**
+   * Lets the run wait for decisions on these calls; it is then taken up again by a new attempt, for which nobody waits.
+   *
+   * @throws RubotError `conflict` as above
+   */
   park(calls: readonly PendingToolCall[], events: readonly NewEvent[]): Promise<void>;
   /** Puts the run back into the queue, to be had after a while, as one failure more. @throws RubotError `conflict` as above */
-  retryLater(delayMs: number, events: readonly NewEvent[]): Promise<void>;
+  retryLater(delayMs: number, events: readonly NewEvent[], plan?: StoredPlan): Promise<void>;
   /** Puts the run back into the queue, of another type maybe, as no failure at all. @throws RubotError `conflict` as above */
   moveTo(slotType: SlotType, delayMs: number, plan: StoredPlan): Promise<void>;
   /**

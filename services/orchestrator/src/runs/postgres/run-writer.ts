@@ -63,10 +63,12 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
       }, isDead || isRemembered);
     },
     park(calls, events) {
-      const changes = sql`status = 'requires_action', lease_until = NULL, worker_id = NULL, agent_ids = NULL, pending_calls = ${toJson(calls)}::json`;
+      const changes = sql`status = 'requires_action', lease_until = NULL, worker_id = NULL, agent_ids = NULL, pending_calls = ${toJson(calls)}::json,
+        is_background = true, deadline_at = NULL, timeout_ms = CASE WHEN is_background THEN timeout_ms ELSE ${context.backgroundTimeoutMs} END`;
       return commit((executor) => update(executor, changes, events), false);
     },
-    retryLater: (delayMs, events) => waitAgain(sql`failure_count = failure_count + 1`, events, delayMs),
+    retryLater: (delayMs, events, plan) =>
+      waitAgain(sql`failure_count = failure_count + 1, plan = coalesce(${toJson(plan)}::json, plan)`, events, delayMs),
     moveTo: (slotType, delayMs, plan) =>
       waitAgain(sql`slot_type = ${slotType}, plan = ${toJson(plan)}::json`, [{ type: 'retry', data: { slot_type: slotType } }], delayMs),
     async occupy(agentIds, limits) {

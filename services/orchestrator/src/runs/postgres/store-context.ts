@@ -20,6 +20,8 @@ export interface StoreContext {
   /** How long a run is held without a renewal. All times are the database's own: clocks of hosts differ. */
   readonly leaseMs: number;
   readonly limits: TenantLimits;
+  /** How long one attempt may take of a run for which nobody waits. */
+  readonly backgroundTimeoutMs: number;
   /** Something was written into the run. */
   readonly onWrite: (runId: string) => void;
   /** A ticket was put into the queue, to be had now. */

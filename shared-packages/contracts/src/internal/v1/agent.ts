@@ -57,16 +57,21 @@ export const STEP_EVENT = 'step';
  * One finished step of an agent: the assistant message and the tool results that followed it. The messages
  * are the journal: sent back to any replica of the agent after the conversation, they let it go on from there.
  */
-export const StepEvent = z.looseObject({
-  index: z.number().int().nonnegative(),
-  /** Empty where all that was left are calls that await approval still: then there is nothing to keep. */
-  messages: z.array(ChatMessage),
-  usage: Usage,
-  /** Why the model ended this step, where it was the last one of the answer. */
-  finish_reason: z.string().nullish(),
-  /** Calls of the assistant message that were not run yet. With any, the stream ends behind this step, without a finish reason. */
-  pending: z.array(PendingCall).optional(),
-});
+export const StepEvent = z
+  .looseObject({
+    index: z.number().int().nonnegative(),
+    /** Empty where all that was left are calls that await approval still: then there is nothing to keep. */
+    messages: z.array(ChatMessage),
+    usage: Usage,
+    /** Why the model ended this step, where it was the last one of the answer. */
+    finish_reason: z.string().nullish(),
+    /** Calls of the assistant message that were not run yet. With any, the stream ends behind this step, without a finish reason. */
+    pending: z.array(PendingCall).optional(),
+  })
+  .refine(({ messages, pending = [] }) => messages.length + pending.length > 0, {
+    path: ['messages'],
+    error: 'is empty, and no call is pending',
+  });
 export type StepEvent = z.infer<typeof StepEvent>;
 
 /**
