@@ -116,6 +116,7 @@ describe('GET tools', () => {
       ['tables_describe', 'read', 'tables'],
       ['tables_query', 'read', 'tables'],
       ['tables_insert', 'write', 'tables'],
+      ['tables_delete_rows', 'write', 'tables'],
       ['tables_create_from_csv', 'write', 'tables'],
     ]);
     const query = tools.find(({ name }) => name === 'tables_query');

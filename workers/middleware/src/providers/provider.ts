@@ -17,6 +17,8 @@ interface ToolBase {
   readonly name: string;
   /** Read by models. */
   readonly description: string;
+  /** Told to who offers the tool to a model: a person has to agree to each call. Whether one did is not asked here. */
+  readonly needsApproval?: boolean;
   readonly input: z.ZodType;
 }
 

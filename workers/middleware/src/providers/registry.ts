@@ -27,6 +27,7 @@ export function createProviderRegistry(providers: readonly Provider[]): Provider
       provider: provider.id,
       description: tool.description,
       effect: tool.effect,
+      needs_approval: tool.needsApproval ?? false,
       input_schema: z.toJSONSchema(tool.input, { io: 'input', target: 'draft-7' }),
     })),
     find(toolName) {

@@ -1,7 +1,7 @@
 import { RubotError } from '@rubot/errors';
 import { type Cell, toCell } from './cells.ts';
 import { type Column, findColumn, type TableDefinition } from './definition.ts';
-import type { WhereInput } from './query-input.ts';
+import type { FilterInput, WhereInput } from './query-input.ts';
 import { HOW_TO_WRITE } from './rows.ts';
 
 export type Comparison = 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte';
@@ -15,8 +15,18 @@ export type Condition =
   | { readonly kind: 'search'; readonly operator: TextSearch; readonly column: Column; readonly text: string }
   | { readonly kind: 'empty'; readonly column: Column; readonly isEmpty: boolean };
 
-/** @throws RubotError `invalid_request` */
-export function toCondition(table: TableDefinition, input: WhereInput, param: string): Condition {
+/** Which rows are meant. */
+export interface Filter {
+  readonly conditions: readonly Condition[];
+  readonly match: 'all' | 'any';
+}
+
+/** @throws RubotError `invalid_request` that says which condition is wrong and what may stand there */
+export function toFilter(table: TableDefinition, { where = [], match }: FilterInput): Filter {
+  return { conditions: where.map((condition, index) => toCondition(table, condition, `where[${index}]`)), match };
+}
+
+function toCondition(table: TableDefinition, input: WhereInput, param: string): Condition {
   const column = findColumn(table, input.column, `${param}.column`);
   switch (input.operator) {
     case 'is_empty':

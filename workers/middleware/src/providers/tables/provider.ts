@@ -1,5 +1,6 @@
 import type { Provider } from '../provider.ts';
 import { tablesCreateFromCsv } from './tools/create-from-csv.ts';
+import { tablesDeleteRows } from './tools/delete-rows.ts';
 import { tablesDescribe } from './tools/describe.ts';
 import { tablesInsert } from './tools/insert.ts';
 import { tablesList } from './tools/list.ts';
@@ -9,5 +10,5 @@ import { tablesQuery } from './tools/query.ts';
 export const tablesProvider: Provider = {
   id: 'tables',
   auth: 'none',
-  tools: [tablesList, tablesDescribe, tablesQuery, tablesInsert, tablesCreateFromCsv],
+  tools: [tablesList, tablesDescribe, tablesQuery, tablesInsert, tablesDeleteRows, tablesCreateFromCsv],
 };

@@ -21,6 +21,14 @@ export const WhereInput = z.strictObject({
 });
 export type WhereInput = z.infer<typeof WhereInput>;
 
+export const Where = z.array(WhereInput).max(20);
+export const Match = z.enum(['all', 'any']).default('all').describe('Whether a row must fit all conditions or any one of them.');
+
+export interface FilterInput {
+  readonly where?: readonly WhereInput[] | undefined;
+  readonly match: 'all' | 'any';
+}
+
 export const AGGREGATE_FUNCTIONS = ['count', 'count_distinct', 'sum', 'avg', 'min', 'max'] as const;
 export type AggregateFunction = (typeof AGGREGATE_FUNCTIONS)[number];
 
@@ -39,8 +47,8 @@ const OrderInput = z.strictObject({
 export const QueryInput = z.strictObject({
   table: RequestedName,
   columns: z.array(RequestedName).min(1).max(MAX_COLUMNS).optional().describe('The columns to return; all of them by default.'),
-  where: z.array(WhereInput).max(20).optional(),
-  match: z.enum(['all', 'any']).default('all').describe('Whether a row must fit all conditions or any one of them.'),
+  where: Where.optional(),
+  match: Match,
   group_by: z.array(RequestedName).min(1).max(8).optional(),
   aggregates: z.array(AggregateInput).min(1).max(10).optional(),
   order_by: z.array(OrderInput).min(1).max(5).optional(),

@@ -1,6 +1,6 @@
 import { RubotError } from '@rubot/errors';
 import type { Cell, ColumnType } from './cells.ts';
-import { type Condition, toCondition } from './conditions.ts';
+import { type Filter, toFilter } from './conditions.ts';
 import { type Column, findColumn, type TableDefinition } from './definition.ts';
 import { toName } from './names.ts';
 import type { AggregateFunction, AggregateInput, QueryInput } from './query-input.ts';
@@ -17,10 +17,8 @@ export interface Field {
 }
 
 /** A query in which every name has been found in the catalogue and every value fits its column. */
-export interface QueryPlan {
+export interface QueryPlan extends Filter {
   readonly fields: readonly Field[];
-  readonly conditions: readonly Condition[];
-  readonly match: 'all' | 'any';
   readonly isGrouped: boolean;
   readonly groupBy: readonly Column[];
   readonly orderBy: readonly { readonly expression: Expression; readonly direction: 'asc' | 'desc' }[];
@@ -40,8 +38,7 @@ export function planQuery(table: TableDefinition, input: QueryInput): QueryPlan 
   assertNamesDiffer(fields);
   return {
     fields,
-    conditions: (input.where ?? []).map((condition, index) => toCondition(table, condition, `where[${index}]`)),
-    match: input.match,
+    ...toFilter(table, input),
     isGrouped,
     groupBy,
     orderBy: (input.order_by ?? []).map(({ column, direction }, index) => ({

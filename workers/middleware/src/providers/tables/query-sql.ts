@@ -1,7 +1,7 @@
 import { and, or, type SQL, sql } from 'drizzle-orm';
 import { tableRows } from '../../store/schema.ts';
 import type { Cell } from './cells.ts';
-import type { Comparison, Condition } from './conditions.ts';
+import type { Comparison, Condition, Filter } from './conditions.ts';
 import type { Column } from './definition.ts';
 import type { AggregateFunction } from './query-input.ts';
 import type { Expression, QueryPlan } from './query-plan.ts';
@@ -11,7 +11,7 @@ import type { Expression, QueryPlan } from './query-plan.ts';
  * from the tables below; everything else is a bound parameter.
  */
 
-export function toWhere({ conditions, match }: QueryPlan): SQL | undefined {
+export function toWhere({ conditions, match }: Filter): SQL | undefined {
   const parts = conditions.map(toPredicate);
   return match === 'all' ? and(...parts) : or(...parts);
 }

@@ -4,6 +4,7 @@ import type { Database, Statement } from '../../store/database.ts';
 import { tableColumns, tableRows, tables } from '../../store/schema.ts';
 import type { TenantData } from '../../store/tenant-data.ts';
 import { type Cell, fromStored } from './cells.ts';
+import type { Filter } from './conditions.ts';
 import type { Column, TableDefinition } from './definition.ts';
 import { MAX_ROWS_PER_TABLE, MAX_TABLES } from './limits.ts';
 import type { Field, QueryPlan, ResultRow } from './query-plan.ts';
@@ -104,6 +105,28 @@ export function insertRows(database: Database, tenantId: string, tableName: stri
       // The row id is NULL: the database gives the next one.
       database.insert(tableRows).select(sql`select null, ${tenantId}, ${tableName}, value from json_each(${chunk}) order by key`),
     ),
+  ];
+}
+
+/** Fails when the filter fits another number of rows than expected: what is deleted is what somebody has seen, or nothing. */
+export function deleteRows(
+  database: Database,
+  tenantId: string,
+  tableName: string,
+  filter: Filter,
+  rowCount: number,
+): readonly Statement[] {
+  const where = toWhere(filter);
+  if (where === undefined) throw new TypeError('rows are deleted by conditions');
+  const isMeant = and(eq(tableRows.tenantId, tenantId), eq(tableRows.tableName, tableName), where);
+  const fittingCount = database.$count(tableRows, isMeant);
+  return [
+    database
+      .update(tables)
+      // With another number the count becomes NULL, which the column refuses, and with it the whole batch.
+      .set({ rowCount: sql`case when ${fittingCount} = ${rowCount} then ${tables.rowCount} - ${rowCount} end` })
+      .where(and(eq(tables.tenantId, tenantId), eq(tables.name, tableName))),
+    database.delete(tableRows).where(isMeant),
   ];
 }
 
