@@ -132,7 +132,7 @@ describe('what an agent is sent', () => {
       [HEADERS.dataBearer]: 'the-data-bearer',
       [HEADERS.runId]: RUN_ID,
       [HEADERS.sliceId]: 's1',
-      [HEADERS.steps]: '1',
+      [HEADERS.steps]: '2',
       [HEADERS.wire]: '1',
       [HEADERS.traceId]: TRACE_ID,
     });
