@@ -53,16 +53,25 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const all = [...apis, ...workers];
   const database = openDatabase(databaseUrl);
 
+  // A process that stands still does not notice that this one has ended.
+  const letGo = () => {
+    for (const one of all) one.resume();
+  };
+  process.once('exit', letGo);
+
   async function close(): Promise<void> {
+    process.off('exit', letGo);
     await Promise.all(all.filter((one) => one.isRunning()).map((one) => one.kill()));
     await agents.close();
     await database.close();
   }
 
-  await Promise.all(all.map((one) => one.start())).catch(async (thrown: unknown) => {
+  const starts = await Promise.allSettled(all.map((one) => one.start()));
+  const failed = starts.find((start) => start.status === 'rejected');
+  if (failed !== undefined) {
     await close();
-    throw thrown;
-  });
+    throw failed.reason;
+  }
   return { random, postgres, database, ledger, apis, workers, crashes, close };
 }
 
