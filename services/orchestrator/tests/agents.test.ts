@@ -211,7 +211,7 @@ describe('replicas', () => {
 
 describe('health checks', () => {
   it('put a replica out after three failures and back after one success', async () => {
-    const orchestrator = await startOrchestrator({ agents: [tables], env: { HEALTH_TIMEOUT_MS: '50' } });
+    const orchestrator = await startOrchestrator({ agents: [tables], env: { HEALTH_TIMEOUT_MS: '200' }, starts: false });
     const { health } = orchestrator.deps.directory;
     await health.checkAll();
     tables.setReadiness(503);
@@ -232,7 +232,7 @@ describe('health checks', () => {
 
   it('decide who may be planned for', async () => {
     const planner = planOf({ id: 's1', agent: 'tables' });
-    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner, starts: false });
     await readModels(orchestrator);
     tables.setReadiness(500);
     for (let round = 0; round < 3; round += 1) await orchestrator.deps.directory.health.checkAll();
