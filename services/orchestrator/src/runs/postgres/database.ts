@@ -28,9 +28,11 @@ export function openDatabase({ url, maxConnections }: DatabaseOptions): OpenData
     query_timeout: STATEMENT_TIMEOUT_MS,
     application_name: 'rubot-orchestrator',
   });
-  // An idle connection that breaks is replaced at the next statement; unheard, its error would end the process.
-  pool.on('error', ignoreIdleFailure);
+  // A connection that breaks between two statements is replaced, or its transaction fails at the next one; unheard, the
+  // error would end the process.
+  pool.on('error', ignoreBrokenConnection);
+  pool.on('connect', (client) => client.on('error', ignoreBrokenConnection));
   return { db: drizzle(pool), close: () => pool.end() };
 }
 
-function ignoreIdleFailure(): void {}
+function ignoreBrokenConnection(): void {}
