@@ -2,7 +2,7 @@ import { HEADERS } from '@rubot/contracts/headers';
 import { type FakeAgent, startFakeAgent, toStepFrame } from '@rubot/testkit/fake-agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DatabaseOfTest, openTestDatabase, postgresOfFile } from './_database.ts';
-import { ask, type Orchestrator, planOf, RUN_ID, readError, readStream, startOrchestrator } from './_harness.ts';
+import { ask, type Orchestrator, planOf, RUN_ID, readError, readStream, startOrchestrator, TRACE_ID } from './_harness.ts';
 import { type Replica, startReplica } from './_process.ts';
 import { readEvents, readRun, textOf } from './_runs.ts';
 
@@ -88,7 +88,8 @@ describe('a process that is killed', () => {
     expect(events.filter(({ type }) => type === 'step').map(({ data }) => data['index'])).toEqual([0, 1]);
     const usage = (await readRun(second, RUN_ID)).usage;
     expect(usage?.total_tokens).toBeGreaterThan(USAGE.total_tokens);
-    expect(second.linesOf('run.resumed')).toHaveLength(1);
+    expect(second.linesOf('run.requeued')).toHaveLength(1);
+    expect(await second.nextLine('run.worked')).toMatchObject({ run_id: RUN_ID, trace_id: TRACE_ID });
   });
 
   it('asks nobody anything again when the last step was done', async () => {
@@ -152,7 +153,7 @@ describe('a process that is killed', () => {
       expect((await database.findRun(RUN_ID))?.outcome).toMatchObject({ status: 'failed', errorCode: 'run_crashed' }),
     );
     const events = await readEvents(orchestrator, RUN_ID);
-    expect(events.map(({ type }) => type)).toEqual(['start', 'restart', 'restart', 'restart', 'end']);
+    expect(events.map(({ type }) => type)).toEqual(['start', 'restart', 'restart', 'end']);
     await orchestrator.deps.activeRuns.stop();
     await answer;
   });
