@@ -86,7 +86,7 @@ export const orchestratorVariables = {
     description: 'Most runs of one tenant that are worked on at a time, over all processes. Unset: no limit.',
     example: '20',
   }),
-  AGENT_CONCURRENCY_JSON: variable(AgentLimitsJson.prefault('{}'), {
+  AGENT_CONCURRENCY_JSON: variable(AgentLimitsJson.optional(), {
     description: 'Most runs at a time, over all processes, by agent id. An agent that is not named has no limit.',
     example: '{"tables":10}',
   }),
@@ -232,7 +232,7 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
       slots: env.RUBOT_ROLE === 'api' ? NO_SLOTS : env.WORKER_SLOTS,
       queuePollMs: env.QUEUE_POLL_MS,
       tenantLimits: { concurrency: env.TENANT_CONCURRENCY, queueDepth: env.TENANT_QUEUE_DEPTH },
-      agentLimits: env.AGENT_CONCURRENCY_JSON,
+      agentLimits: env.AGENT_CONCURRENCY_JSON ?? new Map(),
       timeoutMs: env.RUN_TIMEOUT_MS,
       maxRetries: env.RUN_MAX_RETRIES,
       memory: env.SESSION_MEMORY,

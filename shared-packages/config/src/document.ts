@@ -46,16 +46,21 @@ function describeVariables(variables: Variables): readonly Row[] {
   return Object.entries(variables).map(([name, schema]) => {
     const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
     const meta = metaOf(schema);
-    // Asked of the schema itself, as JSON schema does not tell the default of what is transformed.
     const unset = schema.safeParse(undefined);
     return {
       name,
       type: typeof json.type === 'string' ? json.type : 'string',
       required: !unset.success,
-      defaultValue: unset.data === undefined ? undefined : String(unset.data),
+      defaultValue: findDefault(schema, unset.data),
       secret: meta?.['secret'] === true,
       description: String(meta?.description ?? ''),
       example: typeof meta?.['example'] === 'string' ? meta['example'] : undefined,
     };
   });
+}
+
+/** As text. Asked of the schema itself, as JSON schema does not tell the default of what is transformed. */
+function findDefault(schema: z.ZodType, unset: unknown): string | undefined {
+  if (schema instanceof z.ZodPrefault) return String(schema.def.defaultValue);
+  return unset === undefined ? undefined : String(unset);
 }

@@ -10,6 +10,7 @@ import {
 } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
 import { type BaseEnv, deferSpanEnd } from '@rubot/http/base-app';
+import { readGrantedMs } from '@rubot/http/deadline';
 import { parseInput } from '@rubot/http/parse';
 import { createSseResponse, type SseFrame } from '@rubot/http/sse-response';
 import type { Context, Handler } from 'hono';
@@ -18,6 +19,7 @@ import { type Envelope, toEnvelope } from '../dispatch/stream.ts';
 import { toEventData } from '../runs/chunk-events.ts';
 import { type EventPage, followEvents, hasEnded as isRunOver } from '../runs/follow-events.ts';
 import { readOwner } from './caller.ts';
+import { toTimeoutMs } from './run-request.ts';
 import { findRun } from './runs.ts';
 
 type Events = ReturnType<typeof followEvents>;
@@ -49,8 +51,13 @@ export function listRunEventsHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
     });
     const envelope = toEnvelope(run.id, run.model, run.created_at);
     if (!takesJson(c)) return streamEvents(c, deps, toFrames(events, envelope, deps.lifecycle.signal), over);
-    return c.json(await readPage(events, envelope, { afterSeq, waitMs: query.wait_ms, over }));
+    return c.json(await readPage(events, envelope, { afterSeq, waitMs: Math.min(query.wait_ms, grantedTime(c, deps)), over }));
   };
+}
+
+/** A page that comes too late is no page: nobody may wait for the first event longer than the gateway does. */
+function grantedTime(c: Context<BaseEnv>, { config }: OrchestratorDeps): number {
+  return toTimeoutMs(readGrantedMs(c.req.raw.headers, config.requestTimeoutMs));
 }
 
 function readLastEventId(c: Context<BaseEnv>): number | undefined {

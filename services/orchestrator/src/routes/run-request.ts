@@ -81,7 +81,7 @@ export async function readRunRequest(
 const RESERVE_MS = 250;
 const MAX_RESERVED_SHARE = 0.1;
 
-function toTimeoutMs(grantedMs: number): number {
+export function toTimeoutMs(grantedMs: number): number {
   return Math.floor(grantedMs - Math.min(RESERVE_MS, grantedMs * MAX_RESERVED_SHARE));
 }
 
