@@ -5,7 +5,7 @@ export const agent = defineAgent({
   id: 'tables',
   name: 'Tables',
   summary:
-    "Answers questions over the tenant's tables, such as products, inventory, stock and reorder levels, customers, orders, prices, sales: lists, counts, totals, averages, comparisons. Can add rows and create a table from CSV.",
+    "Answers questions over the tenant's tables, such as products, inventory, stock and reorder levels, customers, orders, prices, sales: lists, counts, totals, averages, comparisons. Can add and delete rows, and create a table from CSV.",
   instructions,
   middlewareTools: ['tables'],
   maxSteps: 10,

@@ -28,7 +28,7 @@ export type Row = Readonly<Record<string, string>>;
 export interface DemoTenant {
   readonly products: readonly Row[];
   readonly orders: readonly Row[];
-  complete(body: Readonly<Record<string, unknown>>): Promise<Response>;
+  complete(body: Readonly<Record<string, unknown>>, headers?: Readonly<Record<string, string>>): Promise<Response>;
   stop(): Promise<void>;
 }
 
@@ -68,11 +68,11 @@ export async function startDemoTenant(): Promise<DemoTenant> {
   return {
     products,
     orders,
-    complete: async (body) =>
+    complete: async (body, headers = {}) =>
       app.fetch(
         new Request('http://agent/v1/chat/completions', {
           method: 'POST',
-          headers: { ...CALLER_HEADERS, 'x-rubot-data-bearer': bearer },
+          headers: { ...CALLER_HEADERS, 'x-rubot-data-bearer': bearer, ...headers },
           body: JSON.stringify(body),
         }),
       ),

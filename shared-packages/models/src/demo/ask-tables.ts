@@ -1,14 +1,10 @@
 import type { LanguageModelV4FunctionTool } from '@ai-sdk/provider';
-import { type CatalogueTable, readCatalogue, readDescription } from './catalogue.ts';
 import type { ToolOutcome } from './conversation.ts';
+import { deleteRows, isDeletion } from './delete-rows.ts';
 import { describeRows } from './describe-rows.ts';
-import { findLikelyTables, findNamedTables } from './find-tables.ts';
-import { readSchema, type SchemaNode } from './json-schema.ts';
-import { joinQuestions, pointsBack } from './parts.ts';
-import { needsValues, type Reading, readQuestion, toQuery } from './read-question.ts';
-import type { ToolBench } from './tool-bench.ts';
-import { lookUpValues } from './values.ts';
-import { toWords } from './words.ts';
+import { findReading, type ReadableText, toFailure } from './find-reading.ts';
+import { readSchema } from './json-schema.ts';
+import { toQuery } from './read-question.ts';
 
 export interface Answer {
   readonly text: string;
@@ -16,96 +12,24 @@ export interface Answer {
   readonly outcome?: ToolOutcome;
 }
 
-export interface TableQuestion {
-  readonly text: string;
-  /** What was asked before, oldest first. */
-  readonly earlier: readonly string[];
-  readonly bench: ToolBench;
-  readonly queryTool: LanguageModelV4FunctionTool;
+export interface TableQuestion extends ReadableText {
+  readonly deleteTool: LanguageModelV4FunctionTool | undefined;
   /** For answers in a client's own shape, which may have use for any column. */
   readonly wantsWholeRows: boolean;
 }
 
 const WRITE = /^(?:please )?(?:add|insert|create|import|delete|remove|update|change|set)\b/i;
-const MAX_CANDIDATES = 3;
-const MAX_CHARACTERS = 600;
 
-/** Lists, describes, looks values up, queries, answers. `undefined` while it waits for a tool. */
+/** Queries, or deletes, and answers from what came back. `undefined` while it waits for a tool. */
 export function askTables(question: TableQuestion): Answer | undefined {
-  const { bench, queryTool } = question;
-  if (WRITE.test(question.text)) return { text: 'I only read: adding and changing data is left to real models.' };
-  if (question.text.length > MAX_CHARACTERS) return { text: `I read questions of up to ${MAX_CHARACTERS} characters. Ask in fewer words.` };
-  const listing = bench.call('tables_list', {});
-  if (listing === undefined) return undefined;
-  if (listing.failure !== undefined) return toFailure(listing);
-  const tables = readCatalogue(listing.value);
-  const text = completeText([...question.earlier, question.text], tables);
-  const named = findNamedTables(text, tables);
-  if (named.length > 1) return { text: `"${text}" speaks of ${listNames(named)}. I read one table at a time: ask about each by itself.` };
-  const candidates = named.length > 0 ? named : findLikelyTables(text, tables).slice(0, MAX_CANDIDATES);
-  if (candidates.length === 0) return { text: listTables(text, tables) };
-  const readings = readAll(text, candidates, bench, readSchema(queryTool.inputSchema));
-  if (readings === undefined || 'text' in readings) return readings;
-  return answerBest(text, readings, question);
-}
-
-/** With the question before it, as far as it speaks of that. */
-function completeText(texts: readonly string[], tables: readonly CatalogueTable[]): string {
-  const text = texts.at(-1) ?? '';
-  const earlier = texts.slice(0, -1);
-  if (earlier.length === 0 || !pointsBack(text, findNamedTables(text, tables).length > 0)) return text;
-  return joinQuestions(completeText(earlier, tables), text);
-}
-
-function readAll(
-  text: string,
-  candidates: readonly CatalogueTable[],
-  bench: ToolBench,
-  schema: SchemaNode,
-): readonly Reading[] | Answer | undefined {
-  const descriptions = candidates.map(({ name }) => bench.call('tables_describe', { table: name }));
-  const failed = descriptions.find((outcome) => outcome?.failure !== undefined);
-  if (failed !== undefined) return toFailure(failed);
-  if (descriptions.includes(undefined)) return undefined;
-  const tables = candidates.map(({ name }, index) => ({ name, columns: readDescription(descriptions[index]?.value) }));
-  const readings = tables.map((table) => {
-    if (!needsValues({ text, table })) return readQuestion({ text, table });
-    const values = lookUpValues(bench, table, schema);
-    return values === undefined ? undefined : readQuestion({ text, table, values });
-  });
-  const known = readings.filter((reading) => reading !== undefined);
-  return known.length < readings.length ? undefined : known;
-}
-
-/** Of the table in which every word of the question has found its use. */
-function answerBest(text: string, readings: readonly Reading[], { bench, queryTool, wantsWholeRows }: TableQuestion): Answer | undefined {
-  const [reading, ...others] = readings.filter(({ unread }) => unread.length === 0);
-  if (reading === undefined) return { text: tellUnread(text, readings) };
-  if (others.length > 0) {
-    const tables = [reading, ...others].map(({ table }) => table);
-    return { text: `"${text}" fits ${listNames(tables)}. Ask again and name the one that you mean.` };
-  }
+  const { text, bench, queryTool, deleteTool, wantsWholeRows } = question;
+  // An answer in another shape has no words to say what was deleted.
+  if (deleteTool !== undefined && !wantsWholeRows && isDeletion(text)) return deleteRows(question, deleteTool);
+  if (WRITE.test(text))
+    return { text: `Adding and changing data is left to real models: I only read${deleteTool === undefined ? '' : ', and delete rows'}.` };
+  const reading = findReading(question);
+  if (reading === undefined || 'text' in reading) return reading;
   const outcome = bench.call('tables_query', toQuery(reading, readSchema(queryTool.inputSchema), wantsWholeRows));
   if (outcome === undefined) return undefined;
   return outcome.failure === undefined ? { text: describeRows(outcome), outcome } : toFailure(outcome);
-}
-
-function tellUnread(text: string, readings: readonly Reading[]): string {
-  const [closest] = [...readings].sort((left, right) => left.unread.length - right.unread.length);
-  const words = (closest?.unread ?? []).map((phrase) => `"${phrase}"`).join(', ');
-  const columns = readings.map(({ table }) => `${table.name} (${table.columns.map(({ name }) => toWords(name).join(' ')).join(', ')})`);
-  return `I did not understand ${words} in "${text}", so I give no answer rather than a wrong one. I can filter by values and comparisons, count, total, average, group by a column, sort, and show the first few of ${columns.join(' or ')}.`;
-}
-
-function listTables(text: string, tables: readonly CatalogueTable[]): string {
-  if (tables.length === 0) return 'There are no tables yet. Create one from a CSV file, then ask about it.';
-  return `I cannot answer "${text}". There are these tables: ${tables.map(({ name }) => name).join(', ')}. Ask about one of them by name.`;
-}
-
-function listNames(tables: readonly CatalogueTable[]): string {
-  return `the tables ${tables.map(({ name }) => name).join(' and ')}`;
-}
-
-function toFailure({ failure }: ToolOutcome): Answer {
-  return { text: `I could not look that up: ${failure}` };
 }

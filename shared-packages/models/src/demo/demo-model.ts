@@ -44,20 +44,24 @@ export function createDemoModel(): LanguageModelV4 {
 
 function toContent(turn: DemoTurn): LanguageModelV4Content[] {
   if ('text' in turn) return [{ type: 'text', text: turn.text }];
-  return turn.calls.map(({ toolCallId, toolName, input }) => ({ type: 'tool-call', toolCallId, toolName, input: JSON.stringify(input) }));
+  const calls = turn.calls.map((call) => ({ ...call, type: 'tool-call' as const, input: JSON.stringify(call.input) }));
+  return turn.said === undefined ? calls : [{ type: 'text', text: turn.said }, ...calls];
 }
 
 function* toParts(options: LanguageModelV4CallOptions, turn: DemoTurn): Generator<LanguageModelV4StreamPart, void, undefined> {
   yield { type: 'stream-start', warnings: [] };
-  if ('text' in turn) {
-    yield { type: 'text-start', id: 'text' };
-    for (const delta of turn.text.match(/\s*\S+/g) ?? []) yield { type: 'text-delta', id: 'text', delta };
-    yield { type: 'text-end', id: 'text' };
-  } else {
-    for (const { toolCallId, toolName, input } of turn.calls)
-      yield { type: 'tool-call', toolCallId, toolName, input: JSON.stringify(input) };
+  for (const content of toContent(turn)) {
+    if (content.type === 'text') yield* toTextParts(content.text);
+    if (content.type === 'tool-call') yield content;
   }
   yield { type: 'finish', finishReason: toFinishReason(turn), usage: countTokens(options, turn) };
+}
+
+/** A word at a time, as models stream. */
+function* toTextParts(text: string): Generator<LanguageModelV4StreamPart, void, undefined> {
+  yield { type: 'text-start', id: 'text' };
+  for (const delta of text.match(/\s*\S+/g) ?? []) yield { type: 'text-delta', id: 'text', delta };
+  yield { type: 'text-end', id: 'text' };
 }
 
 function toFinishReason(turn: DemoTurn): LanguageModelV4FinishReason {

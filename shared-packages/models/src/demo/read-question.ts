@@ -4,6 +4,7 @@ import type { SchemaNode } from './json-schema.ts';
 import { findMentions } from './mentions.ts';
 import { type Ordering, readOrdering } from './ordering.ts';
 import { createQuestion, type Question } from './question.ts';
+import { readRowNumber } from './row-number.ts';
 import { spell } from './spellings.ts';
 import { readGroup, readTotal, type Total } from './totals.ts';
 import { type ColumnValues, readValues } from './values.ts';
@@ -35,7 +36,8 @@ export function readQuestion({ text, table, values = new Map() }: ReadOptions): 
   const group = readGroup(question, table, total !== undefined);
   const ordering = total === undefined && group === undefined ? readOrdering(question, table) : {};
   for (const span of question.spansOf(toStems(table.name))) question.read(span);
-  const comparisons = [...compared, ...readValues(question, table, values)];
+  const numbered = readRowNumber(question, table, values);
+  const comparisons = [...compared, ...(numbered === undefined ? [] : [numbered]), ...readValues(question, table, values)];
   const mentioned = readMentions(question, table, total === undefined && group === undefined ? undefined : comparisons);
   // "How much" asks for a number that is named beside it.
   if (mentioned.length > 0) question.take(/\bhow much\b/);

@@ -116,6 +116,7 @@ describe('the demo model over tables', () => {
     ['top 3 products by unit price', { order_by: [{ column: 'unit_price', direction: 'desc' }], limit: 3 }],
     ['which product has the lowest stock', { order_by: [{ column: 'stock', direction: 'asc' }], limit: 1 }],
     ['list all products', { table: 'products', columns: ['name', 'sku', 'category', 'unit_price', 'stock', 'reorder_level'] }],
+    ['show the order 1007', { table: 'orders', where: [{ column: 'id', operator: '=', value: 1007 }] }],
   ])('understands "%s"', (question, query) => {
     expect(ask(question).query).toMatchObject(query);
   });
@@ -196,8 +197,8 @@ describe('the demo model over tables', () => {
     });
   });
 
-  it('refuses to change anything', () => {
-    expect(ask('add a product').text).toContain('I only read');
+  it.each(['add a product', 'delete the order 1007'])('refuses to change anything where it has no tool for it: %s', (request) => {
+    expect(ask(request).text).toContain('I only read');
   });
 
   it('spells operators as the schema of the tool does', () => {
@@ -259,6 +260,71 @@ describe('the demo model over tables', () => {
     const told = ask(JSON.stringify(brief), [{ count: 2 }]);
     expect(told.query).toMatchObject({ table: 'orders' });
     expect(told.text).toContain('- Other: forty two');
+  });
+});
+
+describe('the demo model asked to delete', () => {
+  const tools = [...TABLE_TOOLS, { ...QUERY_TOOL, name: 'tables_delete_rows' }];
+  const rows = [{ id: 1007, customer: 'Harbour Hostel' }];
+
+  /** Goes on until the tool is called that deletes, or it speaks. */
+  function request(text: string, found: readonly unknown[] = rows) {
+    const prompt = [user(text)];
+    for (let step = 0; step < 6; step += 1) {
+      const turn = takeTurn({ prompt, tools });
+      if ('text' in turn) return { text: turn.text, deletion: undefined, prompt };
+      const deletion = turn.calls.find((call) => call.toolName === 'tables_delete_rows');
+      if (deletion !== undefined) return { text: turn.said ?? '', deletion, prompt };
+      prompt.push(...answered(turn.calls, (call) => answerTableTool(call, found)));
+    }
+    throw new Error('the model never came to an answer');
+  }
+
+  it.each([
+    ['Delete the order 1007', [{ column: 'id', operator: '=', value: 1007 }]],
+    ['please remove order no 1007.', [{ column: 'id', operator: '=', value: 1007 }]],
+    ['delete orders of "Harbour Hostel"', [{ column: 'customer', operator: '=', value: 'Harbour Hostel' }]],
+    ['Could you delete the orders before 2026-01-31?', [{ column: 'ordered_on', operator: '<', value: '2026-01-31' }]],
+  ])('looks first, says what it is going to delete, and expects as much: %s', (text, where) => {
+    const { deletion, text: said } = request(text);
+    expect(deletion?.input).toEqual({ table: 'orders', where, expected_rows: 1 });
+    expect(said).toMatch(/^I am going to delete:\n\nOne row of orders with [\s\S]+Harbour Hostel/);
+  });
+
+  it.each([
+    ['delete all orders', rows, 'I delete rows by what they hold'],
+    ['delete the latest 3 orders', rows, 'I delete rows by what they hold'],
+    ['delete the purple orders', rows, 'I did not understand "purple"'],
+    ['delete the order 1007', [], 'No orders with id 1007 were found'],
+  ])('deletes nothing where it is not clear what: %s', (text, found, told) => {
+    const { deletion, text: said } = request(text, found);
+    expect(deletion).toBeUndefined();
+    expect(said).toContain(told);
+  });
+
+  it.each([
+    ['{"table":"orders","deleted":1}', 'Deleted: 1 of orders.'],
+    [
+      'A person rejected this call. It was not run. They said: Not that one.',
+      'I deleted nothing. A person rejected this call. It was not run. They said: Not that one.',
+    ],
+    ['Error: The conditions do not fit 1 rows.', 'I deleted nothing: The conditions do not fit 1 rows.'],
+  ])('says what came of it: %s', (value, told) => {
+    const { deletion, prompt } = request('Delete the order 1007');
+    const call = deletion as DemoToolCall;
+    const result = { type: 'tool-result', toolCallId: call.toolCallId, toolName: call.toolName, output: { type: 'text', value } } as const;
+    prompt.push({ role: 'assistant', content: [{ type: 'tool-call', ...call }] }, { role: 'tool', content: [result] });
+    expect(takeTurn({ prompt, tools })).toEqual({ text: `${told}\n\n${DEMO_NOTE}` });
+  });
+
+  it('streams what it says before the call that it says it of', async () => {
+    const { prompt } = request('Delete the order 1007');
+    const { stream } = await createDemoModel().doStream({ prompt, tools });
+    const types: string[] = [];
+    for await (const part of stream) if (types.at(-1) !== part.type) types.push(part.type);
+    expect(types).toEqual(['stream-start', 'text-start', 'text-delta', 'text-end', 'tool-call', 'finish']);
+    const { content } = await createDemoModel().doGenerate({ prompt, tools });
+    expect(content.map(({ type }) => type)).toEqual(['text', 'tool-call']);
   });
 });
 

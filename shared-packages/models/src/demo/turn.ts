@@ -19,6 +19,7 @@ const WELCOME = 'Hello! Ask me about your tables, for example which products are
 const HINT = 'I follow fixed rules, so I cannot answer that in my own words. Set MODEL_SPECIFIER to a real model for that.';
 const MAX_PARTS = 5;
 const QUERY_TOOL = `${TABLES_PREFIX}query`;
+const DELETE_TOOL = `${TABLES_PREFIX}delete_rows`;
 
 /**
  * Decides by rules alone: the same prompt and tools give the same turn.
@@ -38,8 +39,12 @@ export function takeTurn(options: LanguageModelV4CallOptions): DemoTurn {
     choice: isDone ? undefined : toolChoice,
     wantsWholeRows: options.responseFormat?.type === 'json',
   });
-  if (bench.calls.length > 0) return { calls: bench.calls };
+  if (bench.calls.length > 0) return toCalls(bench);
   return { text: toText(conversation, answers, options.responseFormat) };
+}
+
+function toCalls({ calls, announcements }: ToolBench): DemoTurn {
+  return announcements.length === 0 ? { calls } : { calls, said: announcements.join('\n\n') };
 }
 
 interface Workplace {
@@ -79,7 +84,8 @@ function answerPart(workplace: Workplace, parts: readonly string[], index: numbe
   const queryTool = tools.find((tool) => tool.name === QUERY_TOOL);
   if (queryTool === undefined) return { text: `As to "${text}": ${HINT}` };
   const before = conversation.earlierQuestions.flatMap((earlier) => splitParts(earlier)).map((part) => part.text);
-  return askTables({ text, earlier: [...before, ...parts.slice(0, index)], bench, queryTool, wantsWholeRows });
+  const deleteTool = tools.find((tool) => tool.name === DELETE_TOOL);
+  return askTables({ text, earlier: [...before, ...parts.slice(0, index)], bench, queryTool, deleteTool, wantsWholeRows });
 }
 
 /** A tool other than those of the tables: the client's, and what an agent brings of its own. */
