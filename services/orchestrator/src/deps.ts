@@ -68,6 +68,7 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
     tickets,
     ...toStoreOptions(config),
     onQueued: (slotType) => dispatcher.hint(slotType),
+    onCancelled: () => {},
   });
   const work = (claimed: ClaimedRun) => workOnRun(claimed, deps);
   const dispatcher = createDispatcher({ runs, slots, pollMs: config.runs.queuePollMs, work, logger });

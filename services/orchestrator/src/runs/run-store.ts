@@ -116,6 +116,10 @@ export interface RunWriter {
 /** A run out of the queue: a new one, or one that an earlier attempt has left. */
 export interface ClaimedRun extends NewRun {
   readonly writer: RunWriter;
+  /** Since it was accepted. */
+  readonly ageMs: number;
+  /** For a slot, this time. */
+  readonly waitedMs: number;
   readonly failureCount: number;
   readonly plan: StoredPlan | undefined;
   readonly steps: readonly RunStep[];

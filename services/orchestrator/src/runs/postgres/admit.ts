@@ -30,7 +30,7 @@ async function begin(context: StoreContext, { run, idempotency }: Admission): Pr
   const isRoom = concurrency === undefined ? sql`true` : sql`(${countOf(run.caller.tenantId, 'running')}) < ${concurrency}`;
   const source = idempotency === undefined ? sql`SELECT 1 WHERE ${isRoom}` : insertKey(idempotency, run.runId, run.caller, isRoom);
   const { rowCount } = await context.db.execute(sql`
-    WITH let_in AS (${source}), held AS (${insertRun(context, run, { status: 'running', isRemembered: false })})
+    WITH let_in AS (${source}), held AS (${insertRun(context, run, { status: 'running', turn: 'free' })})
     ${insertEvents([toStart(run, 1)])}`);
   return rowCount === 1;
 }
@@ -42,13 +42,13 @@ async function admitInTurn(context: StoreContext, transaction: Executor, admissi
     const known = rowCount === 0 ? await findKnown(transaction, admission) : undefined;
     if (known !== undefined) return known;
   }
-  const turn = session === undefined ? 'free' : await enterSession(context, transaction, run, session);
+  const turn: Turn = session === undefined ? 'free' : await enterSession(context, transaction, run, session);
   if (mayBegin && turn === 'own') {
-    await insert(context, transaction, run, { status: 'running', isRemembered: true });
+    await insert(context, transaction, run, { status: 'running', turn });
     const earlier = await readEarlier(transaction, run.caller);
     return { status: 'begun', writer: toWriter(run, 1, true), earlier };
   }
-  const { place, createdAtSeconds } = await enqueue(context, transaction, run, session !== undefined);
+  const { place, createdAtSeconds } = await enqueue(context, transaction, run, turn);
   const { runId, caller, slotType } = run;
   // Whoever waits for its session gets its ticket when the turn is its own.
   if (turn !== 'taken') await context.tickets.insert(transaction, [{ runId, tenantId: caller.tenantId, slotType, place, delayMs: 0 }]);
@@ -59,7 +59,7 @@ async function enqueue(
   context: StoreContext,
   transaction: Executor,
   run: NewRun,
-  isRemembered: boolean,
+  turn: Turn,
 ): Promise<{ place: number; createdAtSeconds: number }> {
   const { tenantId } = run.caller;
   const { rows } = await transaction.execute<{ waiting: number; place: number; created_at: number }>(sql`
@@ -68,13 +68,16 @@ async function enqueue(
   const [line] = rows;
   if (line === undefined) throw new TypeError('a count is always one row');
   if (line.waiting >= context.limits.queueDepth) throw queueFull(line.waiting);
-  await insert(context, transaction, run, { status: 'queued', isRemembered });
+  await insert(context, transaction, run, { status: 'queued', turn });
   return { place: line.place, createdAtSeconds: line.created_at };
 }
 
+/** Whose turn it is in the session of a run; `free` where none is remembered. */
+type Turn = 'free' | 'own' | 'taken';
+
 interface Entry {
   readonly status: 'running' | 'queued';
-  readonly isRemembered: boolean;
+  readonly turn: Turn;
 }
 
 async function insert(context: StoreContext, transaction: Executor, run: NewRun, entry: Entry): Promise<void> {
@@ -84,7 +87,7 @@ async function insert(context: StoreContext, transaction: Executor, run: NewRun,
 }
 
 /** Inserts the run where `let_in` has a row. */
-function insertRun(context: StoreContext, run: NewRun, { status, isRemembered }: Entry): SQL {
+function insertRun(context: StoreContext, run: NewRun, { status, turn }: Entry): SQL {
   const { runId, caller, bearerGrant, request, allowedAgents, timeoutMs, isBackground, priority, slotType, traceId, spanId } = run;
   const isRunning = status === 'running';
   const deadline = isBackground ? sql`NULL` : sql`now() + ${timeoutMs} * interval '1 millisecond'`;
@@ -92,9 +95,9 @@ function insertRun(context: StoreContext, run: NewRun, { status, isRemembered }:
     INSERT INTO runs (run_id, tenant_id, session_id, sender_id, model, status, priority, slot_type, is_background, is_remembered,
       attempt, last_seq, lease_until, worker_id, queued_at, request, allowed_agents, data_bearer, bearer_grant, trace_id, span_id, deadline_at, timeout_ms)
     SELECT ${runId}::text, ${caller.tenantId}::text, ${caller.sessionId}::text, ${caller.senderId}::text, ${request.model}::text, ${status}::text,
-      ${priority}::text, ${slotType}::text, ${isBackground}::boolean, ${isRemembered}::boolean, ${isRunning ? 1 : 0}::integer, 1,
+      ${priority}::text, ${slotType}::text, ${isBackground}::boolean, ${turn !== 'free'}::boolean, ${isRunning ? 1 : 0}::integer, 1,
       ${isRunning ? leaseOf(context) : sql`NULL::timestamptz`}, ${isRunning ? context.workerId : null}::text,
-      ${isRunning ? sql`NULL::timestamptz` : sql`now()`}, ${toJson(request)}::json, ${toJson(allowedAgents)}::json, ${caller.dataBearer}::text,
+      ${isRunning || turn === 'taken' ? sql`NULL::timestamptz` : sql`now()`}, ${toJson(request)}::json, ${toJson(allowedAgents)}::json, ${caller.dataBearer}::text,
       ${bearerGrant ?? null}::text, ${traceId}::text, ${spanId}::text, (${deadline})::timestamptz, ${timeoutMs}::integer
     FROM let_in ON CONFLICT DO NOTHING RETURNING run_id, 0 AS base`;
 }

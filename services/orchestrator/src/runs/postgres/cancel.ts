@@ -22,11 +22,11 @@ export async function cancelRun(
   const [open] = rows;
   if (open === undefined) return false;
   const key = keepKey(idempotency, runId, owner);
-  if (!open.is_remembered) return cancelOpen(context.db, runId, key);
+  if (!open.is_remembered) return cancelOpen(context, context.db, runId, key);
   const run = { runId, tenantId: owner.tenantId, sessionId: open.session_id };
   return context.db.transaction(async (transaction) => {
     await lockSession(transaction, run);
-    const isCancelled = await cancelOpen(transaction, runId, key);
+    const isCancelled = await cancelOpen(context, transaction, runId, key);
     if (isCancelled) await leaveSession(context, transaction, run);
     return isCancelled;
   });
@@ -37,17 +37,18 @@ export async function cancelInSession(context: StoreContext, transaction: Execut
   const { rows } = await transaction.execute<{ run_id: string }>(sql`
     SELECT run_id FROM runs WHERE tenant_id = ${tenantId} AND session_id = ${sessionId} AND is_remembered AND finished_at IS NULL`);
   for (const { run_id: runId } of rows) {
-    await cancelOpen(transaction, runId);
+    await cancelOpen(context, transaction, runId);
     context.onWrite(runId);
   }
 }
 
-async function cancelOpen(executor: Executor, runId: string, key: SQL = sql``): Promise<boolean> {
+async function cancelOpen(context: StoreContext, executor: Executor, runId: string, key: SQL = sql``): Promise<boolean> {
   const { rowCount } = await executor.execute(sql`
     WITH held AS (
       UPDATE runs SET ${setOutcome(CANCELLED)}, attempt = attempt + 1, last_seq = last_seq + 1
       WHERE run_id = ${runId} AND finished_at IS NULL RETURNING run_id, last_seq - 1 AS base
     )${key}
     ${insertEvents([END])}`);
+  if (rowCount === 1) context.onCancelled();
   return rowCount === 1;
 }

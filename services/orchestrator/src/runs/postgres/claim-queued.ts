@@ -1,7 +1,7 @@
 import type { CallDecisions, SlotType, StepEvent } from '@rubot/contracts/agent';
 import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
 import type { Priority } from '@rubot/contracts/runs';
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { StoredPlan } from '../../planning/stored-plan.ts';
 import type { Executor } from '../../queue/tickets.ts';
 import type { ClaimedRun, NewRun, RunStep, RunWriter } from '../run-store.ts';
@@ -34,6 +34,8 @@ interface ClaimedRow extends Record<string, unknown> {
   readonly trace_id: string;
   readonly span_id: string;
   readonly timeout_ms: number;
+  readonly age_ms: number;
+  readonly waited_ms: number;
 }
 
 interface StepRow extends Record<string, unknown> {
@@ -74,18 +76,22 @@ async function takeOver(context: StoreContext, transaction: Executor, runIds: re
   const { rows } = await transaction.execute<ClaimedRow>(sql`
     WITH claimed AS (
       UPDATE runs SET status = 'running', attempt = attempt + 1, lease_until = ${leaseOf(context)}, worker_id = ${context.workerId},
-        queued_at = NULL, last_seq = last_seq + CASE WHEN attempt = 0 THEN 0 ELSE 1 END
+        last_seq = last_seq + CASE WHEN attempt = 0 THEN 0 ELSE 1 END
       WHERE run_id = ANY(${sql.param(runIds)}::text[]) AND status = 'queued' RETURNING runs.*
     ), restarted AS (
       INSERT INTO run_events (run_id, seq, type, data)
       SELECT run_id, last_seq, 'restart', json_build_object('attempt', attempt) FROM claimed WHERE attempt > 1
     )
     SELECT run_id, tenant_id, session_id, sender_id, data_bearer, bearer_grant, request, allowed_agents, is_background, is_remembered, priority,
-      slot_type, plan, decisions, attempt, failure_count, trace_id, span_id,
+      slot_type, plan, decisions, attempt, failure_count, trace_id, span_id, ${toMs(sql`created_at`)} AS age_ms, ${toMs(sql`queued_at`)} AS waited_ms,
       CASE WHEN deadline_at IS NULL THEN timeout_ms
         ELSE greatest(0, floor(extract(epoch FROM deadline_at - now()) * 1000))::integer END AS timeout_ms
     FROM claimed`);
   return rows;
+}
+
+function toMs(since: SQL): SQL {
+  return sql`greatest(0, extract(epoch FROM now() - ${since}) * 1000)::double precision`;
 }
 
 /** Of those that were begun before; a new run has none. */
@@ -116,6 +122,8 @@ async function toClaimedRun(context: StoreContext, row: ClaimedRow, steps: reado
     ...run,
     writer: toWriter(run, row.attempt, row.is_remembered),
     failureCount: row.failure_count,
+    ageMs: row.age_ms,
+    waitedMs: row.waited_ms,
     plan: row.plan ?? undefined,
     steps: steps.filter((step) => step.run_id === row.run_id).map(toRunStep),
     decisions: row.decisions ?? {},

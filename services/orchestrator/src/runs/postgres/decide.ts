@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm';
 import type { Approval, IdempotencyKey, RunOwner } from '../run-store.ts';
 import { insertEvents } from './fenced-update.ts';
 import { keepKey } from './idempotency-keys.ts';
-import { insertTickets, WAIT_AGAIN } from './insert-tickets.ts';
+import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { isOf, type StoreContext, toJson } from './store-context.ts';
 
 interface ParkedRow extends Record<string, unknown> {
@@ -34,7 +34,7 @@ export async function decide(
     const event = { type: 'approval', data: { tool_call_id: toolCallId, name: call.name, decision: decision.decision } } as const;
     await transaction.execute(sql`
       WITH held AS (
-        UPDATE runs SET ${isLast ? sql`${WAIT_AGAIN},` : sql``} pending_calls = ${toJson(missing)}::json,
+        UPDATE runs SET ${isLast ? sql`${toWaiting()},` : sql``} pending_calls = ${toJson(missing)}::json,
           decisions = ${toJson({ ...run.decisions, [toolCallId]: decision })}::json,
           data_bearer = ${dataBearer}, bearer_grant = coalesce(${bearerGrant ?? null}::text, bearer_grant), last_seq = last_seq + 1
         WHERE run_id = ${runId} RETURNING run_id, last_seq - 1 AS base

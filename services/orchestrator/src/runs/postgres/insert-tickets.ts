@@ -1,5 +1,5 @@
 import type { SlotType } from '@rubot/contracts/agent';
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { PLACE_OF_BEGUN } from '../../queue/place.ts';
 import type { Executor } from '../../queue/tickets.ts';
 import type { StoreContext } from './store-context.ts';
@@ -14,4 +14,6 @@ export async function insertTickets(context: StoreContext, transaction: Executor
 }
 
 /** What makes a run wait again; the attempt stays until the next one is claimed, but writes no more, as the run does not run. */
-export const WAIT_AGAIN = sql.raw(`status = 'queued', queued_at = now(), lease_until = NULL, worker_id = NULL, agent_ids = NULL`);
+export function toWaiting(delayMs = 0): SQL {
+  return sql`status = 'queued', queued_at = now() + ${delayMs} * interval '1 millisecond', lease_until = NULL, worker_id = NULL, agent_ids = NULL`;
+}

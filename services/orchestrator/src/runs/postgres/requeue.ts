@@ -5,7 +5,7 @@ import { toOpenAiError } from '@rubot/errors/to-openai';
 import { sql } from 'drizzle-orm';
 import type { RunOutcome, RunWriter, SweepReport } from '../run-store.ts';
 import { insertEvents, setOutcome } from './fenced-update.ts';
-import { insertTickets, WAIT_AGAIN } from './insert-tickets.ts';
+import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { leaveSession, lockSession } from './sessions.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -18,7 +18,7 @@ export async function handBack(context: StoreContext, held: readonly RunWriter[]
   const attempts = sql.param(held.map(({ attempt }) => attempt));
   await context.db.transaction(async (transaction) => {
     const { rows } = await transaction.execute<{ run_id: string }>(sql`
-      UPDATE runs SET ${WAIT_AGAIN} FROM unnest(${runIds}::text[], ${attempts}::integer[]) AS held (run_id, attempt)
+      UPDATE runs SET ${toWaiting()} FROM unnest(${runIds}::text[], ${attempts}::integer[]) AS held (run_id, attempt)
       WHERE runs.run_id = held.run_id AND runs.attempt = held.attempt AND runs.status = 'running' RETURNING runs.run_id`);
     await insertTickets(context, transaction, rows.map(toRunId));
   });
@@ -33,7 +33,7 @@ export async function requeueLapsed(context: StoreContext, limit: number): Promi
       WITH lapsed AS MATERIALIZED (
         SELECT run_id FROM runs WHERE ${LAPSED} AND crash_count < ${MAX_CRASHES - 1} ORDER BY lease_until LIMIT ${limit} FOR UPDATE SKIP LOCKED
       )
-      UPDATE runs SET ${WAIT_AGAIN}, crash_count = crash_count + 1 FROM lapsed WHERE runs.run_id = lapsed.run_id
+      UPDATE runs SET ${toWaiting()}, crash_count = crash_count + 1 FROM lapsed WHERE runs.run_id = lapsed.run_id
       RETURNING runs.run_id, slot_type`);
     await insertTickets(context, transaction, rows.map(toRunId));
     return rows;

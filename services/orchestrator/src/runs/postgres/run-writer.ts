@@ -4,7 +4,7 @@ import type { Executor } from '../../queue/tickets.ts';
 import type { NewEvent, NewRun, RunBatch, RunOutcome, RunWriter } from '../run-store.ts';
 import { orUnavailable } from './failures.ts';
 import { fencedUpdate, setOutcome } from './fenced-update.ts';
-import { insertTickets, WAIT_AGAIN } from './insert-tickets.ts';
+import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { occupyAgents } from './occupy-agents.ts';
 import { keepTurn, leaveSession, lockSession, readMessages } from './sessions.ts';
 import { type StoreContext, toJson } from './store-context.ts';
@@ -42,7 +42,7 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
 
   async function waitAgain(changes: SQL, events: readonly NewEvent[], delayMs: number): Promise<void> {
     await commit(async (executor) => {
-      await update(executor, sql`${WAIT_AGAIN}, ${changes}`, events);
+      await update(executor, sql`${toWaiting(delayMs)}, ${changes}`, events);
       await insertTickets(context, executor, [runId], delayMs);
     }, true);
     if (delayMs === 0) context.onQueued(run.slotType);

@@ -16,7 +16,7 @@ export const runs = pgTable(
     slotType: text('slot_type').notNull().default('cpu'),
     /** True where nobody's leaving ends it: such a run is tried again, and is a dead letter when that does not help. */
     isBackground: boolean('is_background').notNull().default(false),
-    /** Since when it waits for a slot, or from when on it may have one; null while it does not wait. */
+    /** When it last began to wait for a slot, or shall; null while it waits for the turn of its session. */
     queuedAt: timestamp('queued_at', { withTimezone: true }),
     /** The fencing token: a write that names another attempt than this one finds no row. */
     attempt: integer('attempt').notNull(),

@@ -62,7 +62,9 @@ export async function leaveSession(context: StoreContext, transaction: Executor,
   const [turn] = rows;
   if (turn === undefined) return;
   await setActive(transaction, run, turn.next_run_id);
-  if (turn.next_run_id !== null) await insertTickets(context, transaction, [turn.next_run_id]);
+  if (turn.next_run_id === null) return;
+  await transaction.execute(sql`UPDATE runs SET queued_at = now() WHERE run_id = ${turn.next_run_id}`);
+  await insertTickets(context, transaction, [turn.next_run_id]);
 }
 
 /** What was said in the session before, oldest first. */

@@ -26,6 +26,8 @@ export interface StoreContext {
   readonly onWrite: (runId: string) => void;
   /** A ticket was put into the queue, to be had now. */
   readonly onQueued: (slotType: SlotType) => void;
+  /** A run was ended by a request, whoever had it. */
+  readonly onCancelled: () => void;
 }
 
 export function leaseOf({ leaseMs }: StoreContext): SQL {
