@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Capabilities, StepEvent } from './internal/v1/agent.ts';
 import { VerifyBearerRequest, VerifyBearerResponse } from './internal/v1/bearer.ts';
 import { CallToolRequest, CallToolResponse, Connections, ToolList } from './internal/v1/data.ts';
+import { DeadLetterList, RedriveReport, RedriveRequest } from './internal/v1/dead-letters.ts';
 import { CreateIdentityBinding, IdentityBindingList } from './internal/v1/identity-bindings.ts';
 import { ResolveSessionRequest, ResolveSessionResponse } from './internal/v1/sessions.ts';
 import { SaveTenant, Tenant } from './internal/v1/tenants.ts';
@@ -33,6 +34,9 @@ const SHAPES = {
   RunResource,
   RunList,
   RunEventPage,
+  DeadLetterList,
+  RedriveRequest,
+  RedriveReport,
 };
 
 describe('shapes on the wire', () => {
