@@ -8,31 +8,32 @@ import { insertEvents } from './fenced-update.ts';
 import { findByKey, insertKey } from './idempotency-keys.ts';
 import { readEarlier } from './sessions.ts';
 import { countOf, leaseOf, type StoreContext, toJson } from './store-context.ts';
+import { hasRoom } from './tenant-concurrency.ts';
 
 type ToWriter = (run: NewRun, attempt: number, isRemembered: boolean) => RunWriter;
 
 /** Lets a run in: begun where that may be, else into the queue. Everything of it is committed, or nothing. */
 export async function admit(context: StoreContext, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
-  if (admission.mayBegin && admission.session === undefined) {
-    if (await begin(context, admission)) return { status: 'begun', writer: toWriter(admission.run, 1, false), earlier: [] };
-    const known = await findKnown(context.db, admission);
-    if (known !== undefined) return known;
-    if (context.limits.concurrency === undefined) throw runExists(admission.run);
-  }
+  const { run, mayBegin, session } = admission;
+  if (mayBegin && session === undefined && context.limits.concurrency === undefined) return beginAtOnce(context, admission, toWriter);
   const admitted = await context.db.transaction((transaction) => admitInTurn(context, transaction, admission, toWriter));
-  if (admitted.status === 'queued') context.onQueued(admission.run.slotType);
+  if (admitted.status === 'queued') context.onQueued(run.slotType);
   return admitted;
 }
 
 /** One statement, as it stands in the way of the first word. */
-async function begin(context: StoreContext, { run, idempotency }: Admission): Promise<boolean> {
-  const { concurrency } = context.limits;
-  const isRoom = concurrency === undefined ? sql`true` : sql`(${countOf(run.caller.tenantId, 'running')}) < ${concurrency}`;
-  const source = idempotency === undefined ? sql`SELECT 1 WHERE ${isRoom}` : insertKey(idempotency, run.runId, run.caller, isRoom);
+async function beginAtOnce(context: StoreContext, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
+  const { run, idempotency } = admission;
+  // A key is kept with the run that it begins, and with no other.
+  const isNew = sql`NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ${run.runId})`;
+  const source = idempotency === undefined ? sql`SELECT 1` : insertKey(idempotency, run.runId, run.caller, isNew);
   const { rowCount } = await context.db.execute(sql`
     WITH let_in AS (${source}), held AS (${insertRun(context, run, { status: 'running', turn: 'free' })})
     ${insertEvents([toStart(run, 1)])}`);
-  return rowCount === 1;
+  if (rowCount === 1) return { status: 'begun', writer: toWriter(run, 1, false), earlier: [] };
+  const known = await findKnown(context.db, admission);
+  if (known === undefined) throw runExists(run);
+  return known;
 }
 
 async function admitInTurn(context: StoreContext, transaction: Executor, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
@@ -43,10 +44,10 @@ async function admitInTurn(context: StoreContext, transaction: Executor, admissi
     if (known !== undefined) return known;
   }
   const turn: Turn = session === undefined ? 'free' : await enterSession(context, transaction, run, session);
-  if (mayBegin && turn === 'own') {
+  if (mayBegin && turn !== 'taken' && (await hasRoom(context, transaction, run.caller.tenantId))) {
     await insert(context, transaction, run, { status: 'running', turn });
-    const earlier = await readEarlier(transaction, run.caller);
-    return { status: 'begun', writer: toWriter(run, 1, true), earlier };
+    const earlier = turn === 'own' ? await readEarlier(transaction, run.caller) : [];
+    return { status: 'begun', writer: toWriter(run, 1, turn === 'own'), earlier };
   }
   const { place, createdAtSeconds } = await enqueue(context, transaction, run, turn);
   const { runId, caller, slotType } = run;
@@ -55,6 +56,9 @@ async function admitInTurn(context: StoreContext, transaction: Executor, admissi
   return { status: 'queued', createdAtSeconds };
 }
 
+/** "rubo" in ASCII. */
+const QUEUE_LOCK = 0x7275626f;
+
 async function enqueue(
   context: StoreContext,
   transaction: Executor,
@@ -62,6 +66,8 @@ async function enqueue(
   turn: Turn,
 ): Promise<{ place: number; createdAtSeconds: number }> {
   const { tenantId } = run.caller;
+  // Of one tenant, one after the other: else those who count at the same time all find the last place free.
+  await transaction.execute(sql`SELECT pg_advisory_xact_lock(${QUEUE_LOCK}, hashtext(${tenantId}))`);
   const { rows } = await transaction.execute<{ waiting: number; place: number; created_at: number }>(sql`
     SELECT waiting, ${placeOf(run.priority, sql`waiting`)} AS place, floor(extract(epoch FROM now()))::integer AS created_at
     FROM (SELECT (${countOf(tenantId, 'queued')})::integer AS waiting) AS line`);
@@ -97,7 +103,7 @@ function insertRun(context: StoreContext, run: NewRun, { status, turn }: Entry):
     SELECT ${runId}::text, ${caller.tenantId}::text, ${caller.sessionId}::text, ${caller.senderId}::text, ${request.model}::text, ${status}::text,
       ${priority}::text, ${slotType}::text, ${isBackground}::boolean, ${turn !== 'free'}::boolean, ${isRunning ? 1 : 0}::integer, 1,
       ${isRunning ? leaseOf(context) : sql`NULL::timestamptz`}, ${isRunning ? context.workerId : null}::text,
-      ${isRunning || turn === 'taken' ? sql`NULL::timestamptz` : sql`now()`}, ${toJson(request)}::json, ${toJson(allowedAgents)}::json, ${caller.dataBearer}::text,
+      ${isRunning || turn === 'taken' ? sql`NULL::timestamptz` : sql`now()`}, ${toJson(request)}::json, ${toJson(allowedAgents)}::json, ${caller.dataBearer ?? null}::text,
       ${bearerGrant ?? null}::text, ${traceId}::text, ${spanId}::text, (${deadline})::timestamptz, ${timeoutMs}::integer
     FROM let_in ON CONFLICT DO NOTHING RETURNING run_id, 0 AS base`;
 }

@@ -7,11 +7,9 @@ import type { Executor } from '../../queue/tickets.ts';
 import type { ClaimedRun, NewRun, RunStep, RunWriter } from '../run-store.ts';
 import { readEarlier } from './sessions.ts';
 import { leaseOf, type StoreContext } from './store-context.ts';
+import { findFullTenants } from './tenant-concurrency.ts';
 
 type ToWriter = (run: NewRun, attempt: number, isRemembered: boolean) => RunWriter;
-
-/** "rubots" in ASCII: under this lock the runs of tenants are counted, where their number is limited. */
-const COUNTING_LOCK = 0x7275626f7473;
 
 /** json columns come back as they were written by this same code. */
 interface ClaimedRow extends Record<string, unknown> {
@@ -19,7 +17,7 @@ interface ClaimedRow extends Record<string, unknown> {
   readonly tenant_id: string;
   readonly session_id: string;
   readonly sender_id: string;
-  readonly data_bearer: string;
+  readonly data_bearer: string | null;
   readonly bearer_grant: string | null;
   readonly request: ChatRequest;
   readonly allowed_agents: readonly string[] | null;
@@ -52,24 +50,43 @@ export async function claimQueued(
   limit: number,
   toWriter: ToWriter,
 ): Promise<readonly ClaimedRun[]> {
-  const claimed = await context.db.transaction(async (transaction) => {
-    const { concurrency } = context.limits;
-    const fullTenants = concurrency === undefined ? [] : await findFullTenants(transaction, concurrency);
-    // One at a time where tenants are counted, as each one that is taken counts for the next.
-    const runIds = await context.tickets.take(transaction, slotType, concurrency === undefined ? limit : 1, fullTenants);
-    return runIds.length === 0 ? [] : takeOver(context, transaction, runIds);
-  });
+  const claimed = await context.db.transaction((transaction) =>
+    context.limits.concurrency === undefined
+      ? takeTogether(context, transaction, slotType, limit)
+      : takeOneByOne(context, transaction, slotType, limit),
+  );
   if (claimed.length === 0) return [];
   const steps = await readSteps(context, claimed);
   for (const { run_id } of claimed) context.onWrite(run_id);
   return Promise.all(claimed.map((row) => toClaimedRun(context, row, steps, toWriter)));
 }
 
-async function findFullTenants(transaction: Executor, concurrency: number): Promise<readonly string[]> {
-  await transaction.execute(sql`SELECT pg_advisory_xact_lock(${COUNTING_LOCK})`);
-  const { rows } = await transaction.execute<{ tenant_id: string }>(sql`
-    SELECT tenant_id FROM runs WHERE status = 'running' AND finished_at IS NULL GROUP BY tenant_id HAVING count(*) >= ${concurrency}`);
-  return rows.map((row) => row.tenant_id);
+async function takeTogether(
+  context: StoreContext,
+  transaction: Executor,
+  slotType: SlotType,
+  limit: number,
+): Promise<readonly ClaimedRow[]> {
+  const runIds = await context.tickets.take(transaction, slotType, limit, []);
+  return runIds.length === 0 ? [] : takeOver(context, transaction, runIds);
+}
+
+/** Where the runs of tenants are counted, each one that is taken counts for the next. */
+async function takeOneByOne(
+  context: StoreContext,
+  transaction: Executor,
+  slotType: SlotType,
+  limit: number,
+): Promise<readonly ClaimedRow[]> {
+  const claimed: ClaimedRow[] = [];
+  while (claimed.length < limit) {
+    const fullTenants = await findFullTenants(context, transaction);
+    const runIds = await context.tickets.take(transaction, slotType, 1, fullTenants);
+    if (runIds.length === 0) break;
+    // A ticket of a run that has ended meanwhile brings none.
+    claimed.push(...(await takeOver(context, transaction, runIds)));
+  }
+  return claimed;
 }
 
 async function takeOver(context: StoreContext, transaction: Executor, runIds: readonly string[]): Promise<readonly ClaimedRow[]> {
@@ -104,7 +121,7 @@ async function readSteps({ db }: StoreContext, claimed: readonly ClaimedRow[]): 
 }
 
 async function toClaimedRun(context: StoreContext, row: ClaimedRow, steps: readonly StepRow[], toWriter: ToWriter): Promise<ClaimedRun> {
-  const caller = { tenantId: row.tenant_id, sessionId: row.session_id, senderId: row.sender_id, dataBearer: row.data_bearer };
+  const caller = { tenantId: row.tenant_id, sessionId: row.session_id, senderId: row.sender_id, dataBearer: row.data_bearer ?? undefined };
   const run: NewRun = {
     runId: row.run_id,
     caller,
