@@ -1,5 +1,7 @@
+import type { StepEvent } from '@rubot/contracts/agent';
+import { NO_USAGE } from '@rubot/contracts/chat-response';
 import { HEADERS } from '@rubot/contracts/headers';
-import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
+import { type FakeAgent, startFakeAgent, toStepFrame } from '@rubot/testkit/fake-agent';
 import { readAgentRequest } from '@rubot/testkit/fake-agent/agent-request';
 import { followPlan, type PlanStep } from '@rubot/testkit/fake-agent/follow-plan';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -105,7 +107,8 @@ describe('a call that wants approval', () => {
     expect(JSON.stringify(data)).not.toContain('Waiting for');
     expect(orchestrator.linesOf('run.parked')).toHaveLength(1);
     expect(orchestrator.linesOf('run.completed')).toHaveLength(0);
-    expect(orchestrator.deps.slots.used('cpu')).toBe(0);
+    // The queue is looked into with a slot, too.
+    await vi.waitFor(() => expect(orchestrator.deps.slots.used('cpu')).toBe(0));
   });
 
   it('can be approved at the moment that its reader hears of it', async () => {
@@ -205,6 +208,30 @@ describe('a call that wants approval', () => {
     expect(readAgentRequest(tables.completions.at(-1)!).decisions).toEqual({ two: { decision: 'reject' } });
     expect(effects).toEqual([`${RUN_ID}/s1/one`]);
   });
+});
+
+it('a call waits for a person also where its tool has come to want one after it was made', async () => {
+  const frame = (messages: StepEvent['messages'], pending?: StepEvent['pending']) =>
+    toStepFrame({ index: 0, messages, usage: NO_USAGE, ...(pending === undefined ? {} : { pending }) });
+  const call = { id: 'pay', type: 'function' as const, function: { name: 'refund', arguments: '{"amount":5}' } };
+  tables.onCompletion((exchange) => {
+    const { openCalls, decisions } = readAgentRequest(exchange);
+    if (decisions?.['pay'] !== undefined) {
+      exchange.sendRaw(frame([{ role: 'tool', tool_call_id: 'pay', content: 'paid' }]));
+      exchange.sendText('Done.');
+      return exchange.finish();
+    }
+    const awaits = openCalls.length === 0 ? 'commit' : 'approval';
+    const messages = openCalls.length === 0 ? [{ role: 'assistant' as const, content: null, tool_calls: [call] }] : [];
+    exchange.sendRaw(frame(messages, [{ tool_call_id: 'pay', awaits }]));
+    exchange.finish(null);
+  });
+  const orchestrator = await startOrchestrator({ agents: [tables], database });
+  expect(contentOf(await readCompletion(await orchestrator.complete(ask('refund me'))))).toBe(NOTICE);
+  expect((await readRun(orchestrator, RUN_ID)).required_action).toEqual({ tool_calls: [PENDING] });
+  await decide(orchestrator, 'pay', { decision: 'approve' });
+  expect(textOf(await readUntil(orchestrator, 'end'))).toBe('Done.');
+  expect(tables.completions).toHaveLength(3);
 });
 
 describe('an answer of several agents, of which one waits', () => {

@@ -214,15 +214,19 @@ describe('an agent that keeps no contract', () => {
     ],
   ];
 
-  it.each(cases)('and %s is ended with an error that says so', async (_, script, callCount, message) => {
-    tables.onCompletion(script);
-    const orchestrator = await startOrchestrator({ agents: [tables], database });
-    const response = await orchestrator.complete(ask('hi'));
-    expect(response.headers.get(HEADERS.shouldRetry)).toBe('false');
-    expect(await readError(response)).toMatchObject({ status: 502, code: 'upstream_failed', message: expect.stringMatching(message) });
-    expect(tables.completions).toHaveLength(callCount);
-    expect((await database.findRun(RUN_ID))?.outcome).toMatchObject({ status: 'failed', errorCode: 'upstream_failed' });
-  });
+  it.each(cases)(
+    'and %s is ended with an error that says so',
+    async (_, script, callCount, message) => {
+      tables.onCompletion(script);
+      const orchestrator = await startOrchestrator({ agents: [tables], database });
+      const response = await orchestrator.complete(ask('hi'));
+      expect(response.headers.get(HEADERS.shouldRetry)).toBe('false');
+      expect(await readError(response)).toMatchObject({ status: 502, code: 'upstream_failed', message: expect.stringMatching(message) });
+      expect(tables.completions).toHaveLength(callCount);
+      expect((await database.findRun(RUN_ID))?.outcome).toMatchObject({ status: 'failed', errorCode: 'upstream_failed' });
+    },
+    60_000,
+  );
 });
 
 it('an agent that goes between two calls leaves an error that must not be answered by asking again', async () => {

@@ -6,6 +6,7 @@ export function toFinalError(error: RubotError): RubotError {
   return new RubotError(error.code, error.message, {
     retryable: false,
     cause: error.cause ?? error,
+    saidByPeer: error.saidByPeer,
     ...(error.param === undefined ? {} : { param: error.param }),
     ...(error.operatorDetail === undefined ? {} : { operatorDetail: error.operatorDetail }),
   });

@@ -2,7 +2,7 @@ import type { CallDecisions, StepEvent } from '@rubot/contracts/agent';
 import type { ChatMessage } from '@rubot/contracts/chat-request';
 import { NO_USAGE } from '@rubot/contracts/chat-response';
 import { describe, expect, it } from 'vitest';
-import { assertHoldable, isUndecided } from './held-calls.ts';
+import { assertHoldable, findOpenCalls, isUndecided } from './held-calls.ts';
 
 function calls(...ids: string[]): ChatMessage {
   return {
@@ -48,7 +48,8 @@ describe('an agent may not hold', () => {
 });
 
 it('asks for no decision by the name of something that every object has', () => {
-  const [call] = (calls('constructor') as { tool_calls: [never] }).tool_calls;
+  const [call] = findOpenCalls([calls('constructor')]);
+  if (call === undefined) throw new TypeError('the call is open');
   expect(isUndecided({ call, awaits: 'approval' }, {})).toBe(true);
   expect(isUndecided({ call, awaits: 'commit' }, {})).toBe(false);
 });

@@ -19,7 +19,10 @@ export interface SliceJournal {
   add(step: StepEvent): Promise<Standing>;
 }
 
-export function createSliceJournal({ steps: known, decisions, recorder }: Run, slice: PlannedSlice): SliceJournal {
+export function createSliceJournal(
+  { steps: known, decisions, recorder }: Pick<Run, 'steps' | 'decisions' | 'recorder'>,
+  slice: PlannedSlice,
+): SliceJournal {
   const steps = known.filter(({ sliceId }) => sliceId === slice.id).map(({ step }) => step);
   const messages = steps.flatMap((step) => step.messages);
 

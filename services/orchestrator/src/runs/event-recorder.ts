@@ -65,9 +65,14 @@ export function createEventRecorder({ writer, onFailure }: EventRecorderOptions)
     return events;
   }
 
-  function write(batch: RunBatch): Promise<void> {
+  function takePlan(): StoredPlan | undefined {
     const plan = unwrittenPlan;
     unwrittenPlan = undefined;
+    return plan;
+  }
+
+  function write(batch: RunBatch): Promise<void> {
+    const plan = takePlan();
     return enqueue(() => writer.write({ ...batch, plan }));
   }
 
@@ -97,7 +102,8 @@ export function createEventRecorder({ writer, onFailure }: EventRecorderOptions)
     },
     retryLater(error, delayMs) {
       const events: NewEvent[] = [...takePending(), { type: 'retry', data: { error } }];
-      return enqueue(() => writer.retryLater(delayMs, events));
+      const plan = takePlan();
+      return enqueue(() => writer.retryLater(delayMs, events, plan));
     },
     abandon(reason) {
       failure ??= reason;
