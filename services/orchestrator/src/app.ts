@@ -5,6 +5,7 @@ import type { OrchestratorDeps } from './deps.ts';
 import { decideHandler } from './routes/approvals.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { createRunHandler } from './routes/create-run.ts';
+import { listDeadLettersHandler, redriveHandler } from './routes/dead-letters.ts';
 import { listModelsHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
 import { listRunEventsHandler } from './routes/run-events.ts';
@@ -33,6 +34,10 @@ export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   app.get('/v1/runs/:runId/events', listRunEventsHandler(deps));
   app.post('/v1/runs/:runId/cancel', cancelRunHandler(deps));
   app.post('/v1/runs/:runId/approvals/:toolCallId', decideHandler(deps));
+
+  app.use('/admin/*', requireHopKey(deps.config.secrets.gatewayApiKey, 'GATEWAY_API_KEY'));
+  app.get('/admin/dead-letters', listDeadLettersHandler(deps));
+  app.post('/admin/dead-letters/redrive', redriveHandler(deps));
 
   return app;
 }

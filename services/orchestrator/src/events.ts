@@ -22,5 +22,6 @@ export const ORCHESTRATOR_EVENTS = {
   'sweep.failed': { level: 'warn', message: 'the store could not be searched for runs that were left' },
   'run.parked': { level: 'info', message: 'run waits for a person to decide on calls of tools' },
   'run.retried': { level: 'warn', message: 'attempt of a run failed; another one follows' },
+  'run.redriven': { level: 'info', message: 'dead letter put back into the queue by an operator' },
   'run.completed': { level: 'info', message: 'run ended' },
 } as const satisfies EventTable;

@@ -29,8 +29,10 @@ export interface Tickets {
   /** Takes the first in line out of the queue. @returns ids of runs, which may have ended meanwhile */
   take(executor: Executor, slotType: SlotType, limit: number, fullTenants: readonly string[]): Promise<readonly string[]>;
   bury(executor: Executor, ticket: Pick<Ticket, 'runId' | 'tenantId'>): Promise<void>;
-  /** Puts the run's ticket from the dead letters back into the queue, before all others. */
-  redrive(executor: Executor, runId: string, slotType: SlotType): Promise<void>;
+  /** Puts the run's ticket from the dead letters back into the queue, before all others. False where it has none there. */
+  redrive(executor: Executor, runId: string, slotType: SlotType): Promise<boolean>;
+  /** Takes the run's ticket out of the dead letters, for good. */
+  discard(executor: Executor, runId: string): Promise<void>;
 }
 
 interface TicketData {
@@ -80,7 +82,14 @@ export function createTickets(db: Database, onError: (error: Error) => void): Ti
       await boss.insert(DEAD, [{ data: { run_id: runId }, group: { id: tenantId } }], { db: fromDrizzle(executor, sql) });
     },
     async redrive(executor, runId, slotType) {
-      await boss.redrive(DEAD, { destination: queueOf(slotType), data: { run_id: runId }, db: fromDrizzle(executor, sql) });
+      const moved = await boss.redrive(DEAD, { destination: queueOf(slotType), data: { run_id: runId }, db: fromDrizzle(executor, sql) });
+      return moved > 0;
+    },
+    async discard(executor, runId) {
+      const db = fromDrizzle(executor, sql);
+      const jobs = await boss.findJobs<TicketData>(DEAD, { data: { run_id: runId }, db });
+      const ids = jobs.map(({ id }) => id);
+      if (ids.length > 0) await boss.deleteJob(DEAD, ids, { db });
     },
   };
 }

@@ -8,7 +8,7 @@ import type { RunOwner } from '../runs/run-store.ts';
 const BEARER_SHAPE = /^[\x21-\x7e]{1,4096}$/;
 
 /** To be called behind the hop key alone: what stands in these headers is believed. @throws RubotError `invalid_request` */
-export function readCaller(headers: Headers): Caller {
+export function readCaller(headers: Headers): Caller & { readonly dataBearer: string } {
   const dataBearer = headers.get(HEADERS.dataBearer);
   if (dataBearer === null || !BEARER_SHAPE.test(dataBearer))
     throw wrongHeader(HEADERS.dataBearer, 'must be the data bearer of the request');

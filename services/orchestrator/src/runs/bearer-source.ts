@@ -4,8 +4,8 @@ import { decodeJwt } from 'jose';
 import type { DataBearer } from './run.ts';
 
 export interface BearerSourceOptions {
-  /** The data bearer that the run came with. */
-  readonly token: string;
+  /** The data bearer that the run came with; absent where it has outlived it. */
+  readonly token: string | undefined;
   /** Asks for another one; absent where none is to be had: then the first is used as it is. */
   readonly renew: (() => Promise<RenewBearerResponse>) | undefined;
   readonly now?: () => number;
@@ -21,7 +21,7 @@ const RETRY_AFTER_MS = 5_000;
 
 /** @returns `Run.freshBearer`: it throws RubotError `forbidden` when the run has lost its rights, others when none is to be had in time */
 export function createBearerSource({ token, renew, now = Date.now }: BearerSourceOptions): () => Promise<DataBearer> {
-  let held: HeldBearer = renew === undefined ? toEternal(token) : readBearer(token);
+  let held = token === undefined ? NONE : toFirst(token, renew !== undefined);
   let renewal: Promise<DataBearer> | undefined;
 
   async function renewHeld(ask: () => Promise<RenewBearerResponse>): Promise<DataBearer> {
@@ -39,12 +39,26 @@ export function createBearerSource({ token, renew, now = Date.now }: BearerSourc
   }
 
   return function freshBearer() {
-    if (renew === undefined || now() < held.renewAtMs) return Promise.resolve(held);
+    if (now() < held.renewAtMs) return Promise.resolve(held);
+    if (renew === undefined) return Promise.reject(noneToBeHad());
     renewal ??= renewHeld(renew).finally(() => {
       renewal = undefined;
     });
     return renewal;
   };
+}
+
+const NONE: HeldBearer = { token: '', renewAtMs: Number.NEGATIVE_INFINITY, expiresAtMs: Number.NEGATIVE_INFINITY };
+
+function noneToBeHad(): RubotError {
+  return new RubotError(
+    'misconfigured',
+    'The run has outlived its data bearer, and nobody gives it another one. Set GATEWAY_URL at the orchestrator.',
+  );
+}
+
+function toFirst(token: string, isRenewable: boolean): HeldBearer {
+  return isRenewable ? readBearer(token) : toEternal(token);
 }
 
 function toHeld(token: string, issuedAtMs: number, expiresAtMs: number): HeldBearer {
@@ -53,6 +67,11 @@ function toHeld(token: string, issuedAtMs: number, expiresAtMs: number): HeldBea
 
 function toEternal(token: string): HeldBearer {
   return { token, renewAtMs: Number.POSITIVE_INFINITY, expiresAtMs: Number.POSITIVE_INFINITY };
+}
+
+/** Of a token that says nothing of its end, no. */
+export function hasExpired(token: string, nowMs = Date.now()): boolean {
+  return readBearer(token).expiresAtMs <= nowMs;
 }
 
 /** Its times are read and not verified: nothing is granted by them here. */

@@ -1,6 +1,7 @@
 import type { CallDecisions, SlotType, StepEvent } from '@rubot/contracts/agent';
 import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
 import type { PendingToolCall, SliceReport, Usage } from '@rubot/contracts/chat-response';
+import type { DeadLetter, ListDeadLettersQuery } from '@rubot/contracts/dead-letters';
 import type {
   ApprovalDecision,
   ListRunsQuery,
@@ -176,6 +177,14 @@ export interface RunStore {
   handBack(held: readonly RunWriter[]): Promise<void>;
   /** Puts runs back into the queue whose holders have been silent for too long. */
   requeueLapsed(limit: number): Promise<SweepReport>;
+  /** Of all tenants, the newest runs first. */
+  listDeadLetters(query: ListDeadLettersQuery): Promise<readonly DeadLetter[]>;
+  /**
+   * Puts a dead letter back into the queue, as the run that it is.
+   *
+   * @throws RubotError `not_found`; `conflict` for a run that is no dead letter, or has no rights left, or whose session is being answered
+   */
+  redrive(runId: string): Promise<void>;
   /** @throws RubotError `unavailable` */
   checkReady(): Promise<void>;
   /** Resolves when something was written into the run, or the time is over, or the signal aborts. */

@@ -11,8 +11,8 @@ export interface Caller {
   readonly tenantId: string;
   readonly sessionId: string;
   readonly senderId: string;
-  /** Passed on to the agents unread; the middleware alone can say what it is worth. */
-  readonly dataBearer: string;
+  /** Passed on to the agents unread; the middleware alone can say what it is worth. Absent where the run has outlived it. */
+  readonly dataBearer: string | undefined;
 }
 
 /** One accepted completion while it is worked on. */

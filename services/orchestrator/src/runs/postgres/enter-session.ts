@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import type { Executor } from '../../queue/tickets.ts';
 import type { NewRun } from '../run-store.ts';
 import { cancelInSession } from './cancel.ts';
-import { setActive } from './sessions.ts';
+import { type SessionKey, setActive } from './sessions.ts';
 import type { StoreContext } from './store-context.ts';
 
 /**
@@ -18,15 +18,20 @@ export async function enterSession(
   { runId, caller: { tenantId, sessionId } }: NewRun,
   strategy: SessionStrategy,
 ): Promise<'own' | 'taken'> {
-  const { rows } = await transaction.execute<{ active_run_id: string | null }>(sql`
-    INSERT INTO sessions (tenant_id, session_id) VALUES (${tenantId}, ${sessionId})
-    ON CONFLICT (tenant_id, session_id) DO UPDATE SET updated_at = now() RETURNING active_run_id`);
-  const active = rows[0]?.active_run_id ?? null;
+  const active = await touchSession(transaction, { tenantId, sessionId });
   if (active !== null && strategy === 'reject') throw sessionBusy(active);
   if (active !== null && strategy === 'enqueue') return 'taken';
   if (active !== null) await cancelInSession(context, transaction, { tenantId, sessionId });
   await setActive(transaction, { tenantId, sessionId }, runId);
   return 'own';
+}
+
+/** Locks the session, and makes it where it is missing. @returns the run that answers in it */
+export async function touchSession(transaction: Executor, { tenantId, sessionId }: SessionKey): Promise<string | null> {
+  const { rows } = await transaction.execute<{ active_run_id: string | null }>(sql`
+    INSERT INTO sessions (tenant_id, session_id) VALUES (${tenantId}, ${sessionId})
+    ON CONFLICT (tenant_id, session_id) DO UPDATE SET updated_at = now() RETURNING active_run_id`);
+  return rows[0]?.active_run_id ?? null;
 }
 
 function sessionBusy(runId: string): RubotError {

@@ -4,6 +4,7 @@ import type { NewRun, RunStore, RunWriter } from '../run-store.ts';
 import { admit } from './admit.ts';
 import { cancelRun } from './cancel.ts';
 import { claimQueued } from './claim-queued.ts';
+import { listDeadLetters, redrive } from './dead-letters.ts';
 import { decide } from './decide.ts';
 import { orUnavailable } from './failures.ts';
 import { findByKey } from './idempotency-keys.ts';
@@ -74,6 +75,8 @@ export function createPostgresRunStore({ watchIntervalMs, ...options }: Postgres
     },
     handBack: (held) => orUnavailable(() => handBack(context, held)),
     requeueLapsed: (limit) => orUnavailable(() => requeueLapsed(context, limit)),
+    listDeadLetters: (query) => orUnavailable(() => listDeadLetters(context, query)),
+    redrive: (runId) => orUnavailable(() => redrive(context, runId)),
     async checkReady() {
       await select(sql`SELECT 1`);
     },

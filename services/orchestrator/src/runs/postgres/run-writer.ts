@@ -7,7 +7,7 @@ import { fencedUpdate, setOutcome } from './fenced-update.ts';
 import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { occupyAgents } from './occupy-agents.ts';
 import { keepTurn, leaveSession, lockSession, readMessages } from './sessions.ts';
-import { type StoreContext, toJson } from './store-context.ts';
+import { type StoreContext, toJson, withoutReader } from './store-context.ts';
 
 export interface RunWriterOptions {
   readonly context: StoreContext;
@@ -64,7 +64,7 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
     },
     park(calls, events) {
       const changes = sql`status = 'requires_action', lease_until = NULL, worker_id = NULL, agent_ids = NULL, pending_calls = ${toJson(calls)}::json,
-        is_background = true, deadline_at = NULL, timeout_ms = CASE WHEN is_background THEN timeout_ms ELSE ${context.backgroundTimeoutMs} END`;
+        ${withoutReader(context)}`;
       return commit((executor) => update(executor, changes, events), false);
     },
     retryLater: (delayMs, events, plan) =>

@@ -34,6 +34,11 @@ export function leaseOf({ leaseMs }: StoreContext): SQL {
   return sql`now() + ${leaseMs} * interval '1 millisecond'`;
 }
 
+/** What makes a run one for which nobody waits any more, so that each attempt has its own time. */
+export function withoutReader({ backgroundTimeoutMs }: StoreContext): SQL {
+  return sql`is_background = true, deadline_at = NULL, timeout_ms = CASE WHEN is_background THEN timeout_ms ELSE ${backgroundTimeoutMs} END`;
+}
+
 export function isOf({ tenantId, senderId }: { readonly tenantId: string; readonly senderId: string }): SQL {
   return sql`tenant_id = ${tenantId} AND sender_id = ${senderId}`;
 }
