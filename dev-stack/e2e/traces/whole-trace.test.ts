@@ -40,6 +40,8 @@ const noise: string[] = [];
 
 beforeAll(async () => {
   stack = await startModelStack({
+    // Enough for all who ask at once: a completion that waits for a slot has a tree of another shape (queued-run.test.ts).
+    variables: { orchestrator: { WORKER_SLOTS: '64' } },
     onLine: (line) => printed.push(line),
     onNoise: (line) => noise.push(line),
   });
