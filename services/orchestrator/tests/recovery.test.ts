@@ -40,10 +40,8 @@ function startFirst(env: Record<string, string> = {}): Promise<Replica> {
 }
 
 /** Another replica, in this process, that looks for runs that were left. */
-async function startSecond(): Promise<Orchestrator> {
-  const orchestrator = await startOrchestrator({ agents: [tables], database, env: LEASE });
-  orchestrator.deps.start();
-  return orchestrator;
+function startSecond(): Promise<Orchestrator> {
+  return startOrchestrator({ agents: [tables], database, env: LEASE });
 }
 
 function untilSteps(count: number): Promise<void> {
@@ -209,7 +207,6 @@ describe('a database that goes', () => {
   it('costs a request a clear refusal before anything is begun, a run a new attempt, and nobody a restart', async () => {
     tables.onCompletion((exchange) => exchange.sendText('begun '));
     const orchestrator = await startOrchestrator({ agents: [tables], database, env: LEASE });
-    orchestrator.deps.start();
     await orchestrator.deps.directory.health.checkAll();
     const readiness = async () => (await fetch(`${orchestrator.url}/readyz`)).status;
     expect(await readiness()).toBe(200);

@@ -330,7 +330,6 @@ describe('cancelling', () => {
   it('reaches the process that has the run, whichever was asked', async () => {
     tables.onCompletion((exchange) => exchange.sendText('begun'));
     const first = await startOrchestrator({ agents: [tables], env: { RUN_HEARTBEAT_MS: '100' } });
-    first.deps.activeRuns.start();
     const second = await startOrchestrator({ agents: [tables], database: first.database });
     const response = await first.complete(ask('hi', { stream: true }));
     const exchange = await tables.nextCompletion();
