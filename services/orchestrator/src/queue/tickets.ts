@@ -1,10 +1,7 @@
 import { SLOT_TYPES, type SlotType } from '@rubot/contracts/agent';
 import { sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss } from 'pg-boss';
-import type { Database } from '../runs/postgres/database.ts';
-
-/** What a statement is run on: the pool, or a transaction of it. */
-export type Executor = Pick<Database, 'execute'>;
+import type { Database, Executor } from '../runs/postgres/database.ts';
 
 /** A run's right to a slot, as it lies in the queue. */
 export interface Ticket {

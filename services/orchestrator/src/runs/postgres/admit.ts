@@ -1,8 +1,8 @@
 import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
 import { placeOf } from '../../queue/place.ts';
-import type { Executor } from '../../queue/tickets.ts';
 import type { Admission, Admitted, NewEvent, NewRun, RunWriter } from '../run-store.ts';
+import type { Executor } from './database.ts';
 import { enterSession } from './enter-session.ts';
 import { insertEvents } from './fenced-update.ts';
 import { findByKey, insertKey } from './idempotency-keys.ts';

@@ -1,7 +1,7 @@
 import { NO_USAGE } from '@rubot/contracts/chat-response';
 import { type SQL, sql } from 'drizzle-orm';
-import type { Executor } from '../../queue/tickets.ts';
 import type { IdempotencyKey, NewEvent, RunOutcome, RunOwner } from '../run-store.ts';
+import type { Executor } from './database.ts';
 import { insertEvents, setOutcome } from './fenced-update.ts';
 import { keepKey } from './idempotency-keys.ts';
 import { leaveSession, lockSession, type SessionKey } from './sessions.ts';

@@ -1,9 +1,9 @@
 import type { SessionStrategy } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
 import { sql } from 'drizzle-orm';
-import type { Executor } from '../../queue/tickets.ts';
 import type { NewRun } from '../run-store.ts';
 import { cancelInSession } from './cancel.ts';
+import type { Executor } from './database.ts';
 import { type SessionKey, setActive } from './sessions.ts';
 import type { StoreContext } from './store-context.ts';
 

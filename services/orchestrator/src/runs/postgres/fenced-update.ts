@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Executor } from '../../queue/tickets.ts';
 import type { NewEvent, RunOutcome } from '../run-store.ts';
+import type { Executor } from './database.ts';
 import { toJson } from './store-context.ts';
 
 export interface FencedUpdate {

@@ -1,7 +1,7 @@
 import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
-import type { Executor } from '../../queue/tickets.ts';
 import type { IdempotencyKey, RunOwner } from '../run-store.ts';
+import type { Executor } from './database.ts';
 
 /** Of several at once under one key, one inserts; the others wait for its commit and then insert nothing. */
 export function insertKey({ key, fingerprint }: IdempotencyKey, runId: string, { tenantId, senderId }: RunOwner, condition: SQL): SQL {

@@ -1,7 +1,7 @@
 import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
-import type { Executor } from '../../queue/tickets.ts';
 import type { NewEvent, NewRun, RunBatch, RunOutcome, RunWriter } from '../run-store.ts';
+import type { Executor } from './database.ts';
 import { orUnavailable } from './failures.ts';
 import { fencedUpdate, setOutcome } from './fenced-update.ts';
 import { insertTickets, toWaiting } from './insert-tickets.ts';

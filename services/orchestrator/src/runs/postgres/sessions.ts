@@ -2,8 +2,8 @@ import type { ChatMessage } from '@rubot/contracts/chat-request';
 import { sql } from 'drizzle-orm';
 import type { AnswerPart } from '../../dispatch/answer.ts';
 import { toMessage } from '../../dispatch/collect.ts';
-import type { Executor } from '../../queue/tickets.ts';
 import type { Caller } from '../run.ts';
+import type { Executor } from './database.ts';
 import { insertTickets } from './insert-tickets.ts';
 import { type StoreContext, toJson } from './store-context.ts';
 

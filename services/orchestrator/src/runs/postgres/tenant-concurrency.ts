@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Executor } from '../../queue/tickets.ts';
+import type { Executor } from './database.ts';
 import { countOf, type StoreContext } from './store-context.ts';
 
 /** "rubots" in ASCII: under this lock the runs of tenants are counted, where their number is limited. */
