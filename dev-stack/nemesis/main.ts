@@ -5,6 +5,7 @@ import { NEMESES } from './catalogue.ts';
 import type { Counts, Nemesis } from './nemesis.ts';
 import { createRandom } from './random.ts';
 import { renderVerdict } from './render-verdict.ts';
+import { bundleOrchestrator } from './world/bundle-orchestrator.ts';
 
 const USAGE = `Usage: npm run nemesis -- [name …] [--seed <number>] [--short] [--<count> <number> …]
 
@@ -31,12 +32,13 @@ async function main(): Promise<void> {
   const chosen = values['short'] === true ? named.filter(({ short }) => short !== undefined) : named;
   const seed = values['seed'] === undefined ? randomInt(2 ** 31) : Number(values['seed']);
   process.stdout.write(`seed ${seed}\n`);
+  const entry = await bundleOrchestrator();
   const postgres = await startPostgres();
   try {
     for (const nemesis of chosen) {
       const counts = { ...nemesis.long, ...(values['short'] === true ? nemesis.short : {}), ...toCounts(nemesis, values) };
       const startedMs = performance.now();
-      const findings = await nemesis.strike({ postgres, random: createRandom(seed) }, counts);
+      const findings = await nemesis.strike({ postgres, entry, random: createRandom(seed) }, counts);
       process.stdout.write(renderVerdict(nemesis, findings, (performance.now() - startedMs) / 1_000));
       if (findings.violations.length > 0) process.exitCode = 1;
     }

@@ -21,6 +21,8 @@ export interface Nemesis<Own extends Counts = Counts> {
 export interface Arena {
   readonly postgres: RunningPostgres;
   readonly random: Random;
+  /** The orchestrator that is put to the test. */
+  readonly entry: URL;
 }
 
 export interface Findings {

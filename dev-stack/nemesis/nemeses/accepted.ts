@@ -13,7 +13,7 @@ const SETTLE_TIMEOUT_MS = 60_000;
 export const accepted: Nemesis<{ readonly kills: number }> = {
   name: 'accepted',
   promise: 'A 202 is kept, although the process that said it is killed in the same moment.',
-  short: { kills: 8 },
+  short: { kills: 6 },
   long: { kills: 500 },
   strike(arena, counts) {
     return withWorld(arena, { apiCount: APIS, workerCount: WORKERS, environment: SHORT_LEASE }, async (world) => {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { judge } from '../check/judge.ts';
 import { isPoison } from '../check/poison.ts';
+import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { untilEnded } from '../load/until-ended.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
@@ -10,6 +11,8 @@ import type { World } from '../world/start-world.ts';
 const TASK = { steps: 5, pieces: 3, stepMs: 250, toolMs: 60 };
 const OPEN_RUNS = 24;
 const WORKERS = 3;
+/** So many are let in between two crashes, at least. */
+const RUNS_EACH = 8;
 const LONGEST_OUTAGE_MS = 800;
 const SETTLE_TIMEOUT_MS = 60_000;
 
@@ -21,25 +24,29 @@ export const databaseCrashes: Nemesis<{ readonly crashes: number }> = {
   long: { crashes: 50 },
   strike(arena, counts) {
     return withWorld(arena, { apiCount: 1, workerCount: WORKERS, environment: SHORT_LEASE }, async (world) => {
+      const queue = watchQueue(world.database);
       const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
       for (let crash = 0; crash < counts.crashes; crash += 1) {
         const isDuringSweep = crash % 2 === 0;
         await (isDuringSweep ? crashDuringSweep(world) : crashSoon(world));
       }
+      await load.untilAccepted(counts.crashes * RUNS_EACH);
       await load.stop();
       const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const mismatches = await queue.stop();
       const { violations, evidence, completed } = await judge(world, {
         accepted: load.accepted,
-        leastCompleted: counts.crashes * 5,
+        leastCompleted: counts.crashes * RUNS_EACH * 0.8,
         mayFail: isPoison,
       });
       return {
-        violations,
+        violations: [...violations, ...mismatches],
         figures: {
           crashes: counts.crashes,
           accepted: load.accepted.size,
           completed,
           stranded,
+          'looks at the queue': queue.looks(),
           'requests refused or lost meanwhile': load.failedPosts(),
           'attempts beyond the first': evidence.reduce((sum, { run }) => sum + run.attempt - 1, 0),
           'taken for poison': evidence.filter(isPoison).length,

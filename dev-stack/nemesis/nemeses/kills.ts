@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { judge } from '../check/judge.ts';
 import { isPoison } from '../check/poison.ts';
+import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { untilEnded } from '../load/until-ended.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
@@ -18,27 +19,30 @@ const SETTLE_TIMEOUT_MS = 60_000;
 export const kills: Nemesis<{ readonly runs: number; readonly kills: number }> = {
   name: 'kills',
   promise: 'A worker that is killed, at whatever moment, loses no run, commits no step twice and changes nothing twice.',
-  short: { runs: 60, kills: 6 },
+  short: { runs: 40, kills: 5 },
   long: { runs: 2_000, kills: 200 },
   strike(arena, counts) {
     return withWorld(arena, { apiCount: 1, workerCount: WORKERS, environment: SHORT_LEASE }, async (world) => {
+      const queue = watchQueue(world.database);
       const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
       await killWorkers(world, counts.kills);
       await load.untilAccepted(counts.runs);
       await load.stop();
       const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const mismatches = await queue.stop();
       const { violations, evidence, completed } = await judge(world, {
         accepted: load.accepted,
         leastCompleted: counts.runs * 0.9,
         mayFail: isPoison,
       });
       return {
-        violations,
+        violations: [...violations, ...mismatches],
         figures: {
           kills: counts.kills,
           accepted: load.accepted.size,
           completed,
           stranded,
+          'looks at the queue': queue.looks(),
           'taken for poison': evidence.filter(isPoison).length,
           'attempts beyond the first': evidence.reduce((sum, { run }) => sum + run.attempt - 1, 0),
           'model calls': world.ledger.modelCalls.length,

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { paysModelOnce } from '../check/invariants.ts';
 import { judge } from '../check/judge.ts';
 import { isPoison } from '../check/poison.ts';
+import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { untilEnded } from '../load/until-ended.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
@@ -23,15 +24,17 @@ const SETTLE_TIMEOUT_MS = 60_000;
 export const pauses: Nemesis<{ readonly pauses: number }> = {
   name: 'pauses',
   promise: 'A process that stood still past its lease, and goes on, writes nothing into runs that others have taken over.',
-  short: { pauses: 4 },
+  short: { pauses: 3 },
   long: { pauses: 500 },
   strike(arena, counts) {
     return withWorld(arena, { apiCount: 1, workerCount: WORKERS, environment: { ...SHORT_LEASE, RUN_LEASE_MS: '1000' } }, async (world) => {
+      const queue = watchQueue(world.database);
       const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
       const staleAttempts = await pauseWorkers(world, counts.pauses);
       await load.stop();
       const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
       const refused = world.workers.reduce((sum, worker) => sum + worker.count('run.left'), 0);
+      const mismatches = await queue.stop();
       const { violations, evidence, completed } = await judge(world, {
         accepted: load.accepted,
         leastCompleted: counts.pauses,
@@ -40,7 +43,7 @@ export const pauses: Nemesis<{ readonly pauses: number }> = {
         mayFail: isPoison,
       });
       return {
-        violations: [...violations, ...(refused === 0 ? ['no stale process has tried to write: nothing was shown'] : [])],
+        violations: [...violations, ...mismatches, ...(refused === 0 ? ['no stale process has tried to write: nothing was shown'] : [])],
         figures: {
           pauses: counts.pauses,
           'stale attempts': staleAttempts,
@@ -48,6 +51,7 @@ export const pauses: Nemesis<{ readonly pauses: number }> = {
           accepted: load.accepted.size,
           completed,
           stranded,
+          'looks at the queue': queue.looks(),
           'taken for poison': evidence.filter(isPoison).length,
           'answers of the model asked for again': evidence.flatMap(paysModelOnce).length,
         },

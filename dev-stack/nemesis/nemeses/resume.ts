@@ -19,7 +19,7 @@ export const resume: Nemesis<{ readonly events: number }> = {
   name: 'resume',
   promise:
     'A reader that comes back with a number, whichever, while the run is written and after, across the death of any process, misses nothing and reads nothing twice.',
-  short: { events: 60 },
+  short: { events: 40 },
   long: { events: 500 },
   strike(arena, counts) {
     return withWorld(arena, { apiCount: 2, workerCount: 2, environment: SHORT_LEASE }, async (world) => {

@@ -100,12 +100,20 @@ interface Measured {
 
 async function killAndWatch(world: World, victim: Orchestrator, afterMs: number, patienceMs: number): Promise<Measured> {
   await pause(afterMs);
-  const held = await listWorkOf(world, victim.name);
+  const held = await untilBusy(world, victim);
   const killedAtMs = performance.now();
   await victim.kill();
   const taken = await watchTakeovers(world, held, killedAtMs, patienceMs);
   await victim.start();
   return { taken, untaken: held.length - taken.length };
+}
+
+async function untilBusy(world: World, { name }: Orchestrator): Promise<readonly HeldRun[]> {
+  for (;;) {
+    const held = await listWorkOf(world, name);
+    if (held.length > 0) return held;
+    await pause(LOOK_INTERVAL_MS);
+  }
 }
 
 async function watchTakeovers(world: World, held: readonly HeldRun[], killedAtMs: number, patienceMs: number): Promise<readonly number[]> {

@@ -1,9 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { type ProcessEnd, type RunningProcess, startProcess } from '../../src/processes/start-process.ts';
-import { REPOSITORY } from '../../src/repository.ts';
 
 export interface OrchestratorOptions {
   readonly name: string;
+  /** The program. */
+  readonly entry: URL;
   readonly port: number;
   readonly environment: Readonly<Record<string, string>>;
   /** Called when the process ends and nobody has asked it to. */
@@ -28,10 +29,9 @@ export interface Orchestrator {
   count(event: string): number;
 }
 
-const ENTRY = new URL('services/orchestrator/src/main.ts', REPOSITORY);
 const EVENT = /"event_type":"([a-z_.-]+)"/;
 
-export function createOrchestrator({ name, port, environment, onCrash }: OrchestratorOptions): Orchestrator {
+export function createOrchestrator({ name, entry, port, environment, onCrash }: OrchestratorOptions): Orchestrator {
   const counts = new Map<string, number>();
   let running: RunningProcess | undefined;
 
@@ -67,7 +67,7 @@ export function createOrchestrator({ name, port, environment, onCrash }: Orchest
     async start() {
       const child = await startProcess({
         name,
-        entry: ENTRY,
+        entry,
         environment: { ...environment, PORT: String(port) },
         onLine: hear,
         onNoise: () => {},

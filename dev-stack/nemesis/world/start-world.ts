@@ -12,6 +12,8 @@ export interface WorldOptions {
   /** Of it, the world has a database of its own. */
   readonly postgres: RunningPostgres;
   readonly random: Random;
+  /** The program of the orchestrator. */
+  readonly entry: URL;
   readonly apiCount: number;
   readonly workerCount: number;
   /** For every orchestrator, beside what the world sets. */
@@ -86,11 +88,12 @@ interface Preparation extends WorldOptions {
   readonly names: readonly string[];
 }
 
-async function prepareOrchestrators({ databaseUrl, agents, crashes, names, environment }: Preparation) {
+async function prepareOrchestrators({ databaseUrl, agents, crashes, names, entry, environment }: Preparation) {
   const ports = await findPorts(names);
   return (name: string, role: 'api' | 'worker'): Orchestrator =>
     createOrchestrator({
       name,
+      entry,
       port: ports[name] ?? 0,
       environment: {
         ...machineVariables(),

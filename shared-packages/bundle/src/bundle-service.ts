@@ -7,12 +7,12 @@ import { build } from 'esbuild';
 const REQUIRE =
   "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);";
 
-/** Makes `dist/main.js` of a Node service's `src/main.ts`: one file with all it imports, and beside it its source map and its migrations. */
-export async function bundleService(folder: string): Promise<void> {
+/** Makes `main.js` of a Node service's `src/main.ts`: one file with all it imports, and beside it its source map and its migrations. */
+export async function bundleService(folder: string, output: string = join(folder, 'dist')): Promise<void> {
   await build({
     absWorkingDir: folder,
     entryPoints: [join(folder, 'src/main.ts')],
-    outfile: join(folder, 'dist/main.js'),
+    outfile: join(output, 'main.js'),
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -23,11 +23,11 @@ export async function bundleService(folder: string): Promise<void> {
     sourcesContent: false,
     logLevel: 'warning',
   });
-  await copyMigrations(folder);
+  await copyMigrations(folder, output);
 }
 
 /** SQL is read when the service starts, from beside the file that reads it. */
-async function copyMigrations(folder: string): Promise<void> {
+async function copyMigrations(folder: string, output: string): Promise<void> {
   const source = join(folder, 'src/migrations');
-  if (existsSync(source)) await cp(source, join(folder, 'dist/migrations'), { recursive: true });
+  if (existsSync(source)) await cp(source, join(output, 'migrations'), { recursive: true });
 }
