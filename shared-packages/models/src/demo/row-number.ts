@@ -12,8 +12,7 @@ export function readRowNumber(question: Question, table: CatalogueTable, values:
   for (const { from, to } of question.spansOf(toStems(table.name))) {
     const place = BETWEEN.has(question.words[to]?.stem ?? '') ? to + 1 : to;
     const digits = question.words[place]?.stem ?? '';
-    const isFree = DIGITS.test(digits) && question.isUnread({ from: place, to: place + 1 });
-    const comparison = isFree ? (findByText(digits, values) ?? findByNumber(digits, table)) : undefined;
+    const comparison = DIGITS.test(digits) ? (findByNumber(digits, table) ?? findByText(digits, values)) : undefined;
     if (comparison === undefined) continue;
     question.read({ from, to: place + 1 });
     return comparison;

@@ -268,14 +268,14 @@ describe('the demo model asked to delete', () => {
   const rows = [{ id: 1007, customer: 'Harbour Hostel' }];
 
   /** Goes on until the tool is called that deletes, or it speaks. */
-  function request(text: string, found: readonly unknown[] = rows) {
+  function request(text: string, found: readonly unknown[] = rows, more: object = {}) {
     const prompt = [user(text)];
     for (let step = 0; step < 6; step += 1) {
       const turn = takeTurn({ prompt, tools });
       if ('text' in turn) return { text: turn.text, deletion: undefined, prompt };
       const deletion = turn.calls.find((call) => call.toolName === 'tables_delete_rows');
       if (deletion !== undefined) return { text: turn.said ?? '', deletion, prompt };
-      prompt.push(...answered(turn.calls, (call) => answerTableTool(call, found)));
+      prompt.push(...answered(turn.calls, (call) => ({ ...(answerTableTool(call, found) as object), ...more })));
     }
     throw new Error('the model never came to an answer');
   }
@@ -293,13 +293,32 @@ describe('the demo model asked to delete', () => {
 
   it.each([
     ['delete all orders', rows, 'I delete rows by what they hold'],
-    ['delete the latest 3 orders', rows, 'I delete rows by what they hold'],
+    ['delete the latest 3 orders before 2026-01-31', rows, 'I delete rows by what they hold'],
     ['delete the purple orders', rows, 'I did not understand "purple"'],
     ['delete the order 1007', [], 'No orders with id 1007 were found'],
   ])('deletes nothing where it is not clear what: %s', (text, found, told) => {
     const { deletion, text: said } = request(text, found);
     expect(deletion).toBeUndefined();
     expect(said).toContain(told);
+  });
+
+  it('deletes nothing where it has not seen all of it, or may not say it in words', () => {
+    expect(request('delete the order 1007', rows, { has_more: true })).toMatchObject({
+      deletion: undefined,
+      text: expect.stringContaining('More than 50 rows fit that'),
+    });
+    const { prompt } = request('delete the order 1007');
+    const asJson = () =>
+      takeTurn({ prompt, tools, responseFormat: { type: 'json', schema: { type: 'object', properties: { count: {} } } } });
+    expect(asJson).toThrow('The demo model has no answer');
+  });
+
+  it('takes a number for the end of a name only where one name ends like that', () => {
+    const values = (...names: string[]) => names.map((name) => ({ name, count: 1 }));
+    expect(request('delete product 7', values('Bolt 7', 'Bolt 8')).deletion?.input).toMatchObject({
+      where: [{ column: 'name', operator: '=', value: 'Bolt 7' }],
+    });
+    expect(request('delete product 7', values('Bolt 7', 'Nut 7')).text).toContain('I did not understand "7"');
   });
 
   it.each([
