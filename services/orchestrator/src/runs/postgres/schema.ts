@@ -121,7 +121,7 @@ export const sessions = pgTable(
     turnCount: integer('turn_count').notNull().default(0),
     updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.tenantId, table.sessionId] })],
+  (table) => [primaryKey({ columns: [table.tenantId, table.sessionId] }), index('sessions_by_age').on(table.updatedAt)],
 );
 
 /** What was said in a session by one run: the messages that came, and the answer. */
