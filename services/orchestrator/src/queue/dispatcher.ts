@@ -44,10 +44,10 @@ export function createDispatcher({ runs, slots, pollMs, work, logger }: Dispatch
       slots.fill(
         type,
         reserved,
-        claimed.map(({ runId }) => runId),
+        claimed.map(({ writer }) => writer),
       );
     }
-    for (const run of claimed) void work(run).finally(() => slots.release(run.runId));
+    for (const run of claimed) void work(run).finally(() => slots.release(run.writer));
     if (claimed.length === reserved) backlog.add(type);
     else backlog.delete(type);
     return claimed.length > 0;

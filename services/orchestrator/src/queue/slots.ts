@@ -3,19 +3,25 @@ import { SLOT_TYPES, type SlotType } from '@rubot/contracts/agent';
 /** How many runs a process works on at a time, by type. */
 export type SlotCounts = Readonly<Record<SlotType, number>>;
 
-/** The slots of this process. One is taken in the name of a run, and given back once, however the run ends. */
+/** In whose name a slot is taken: of one run, this process may have a former attempt still when it claims the next one. */
+export interface SlotHolder {
+  readonly runId: string;
+  readonly attempt: number;
+}
+
+/** The slots of this process. One is taken in the name of an attempt, and given back once, however the attempt ends. */
 export interface Slots {
   readonly size: SlotCounts;
   used(type: SlotType): number;
   free(type: SlotType): number;
   /** False when all are taken. */
-  take(type: SlotType, runId: string): boolean;
+  take(type: SlotType, holder: SlotHolder): boolean;
   /** Holds back up to so many for runs that are about to be claimed. @returns how many */
   reserve(type: SlotType, atMost: number): number;
-  /** Gives what was reserved to these runs, and the rest back. */
-  fill(type: SlotType, reserved: number, runIds: readonly string[]): void;
-  /** Of a run that has none, does nothing. */
-  release(runId: string): void;
+  /** Gives what was reserved to these, and the rest back. */
+  fill(type: SlotType, reserved: number, holders: readonly SlotHolder[]): void;
+  /** Of one that has none, does nothing. */
+  release(holder: SlotHolder): void;
   /** Called with the type of each slot that is given back. */
   onFree(listener: (type: SlotType) => void): void;
 }
@@ -29,9 +35,9 @@ export function createSlots(size: SlotCounts): Slots {
     size,
     used: (type) => used[type],
     free: (type) => size[type] - used[type],
-    take(type, runId) {
-      if (used[type] >= size[type] || taken.has(runId)) return false;
-      taken.set(runId, type);
+    take(type, holder) {
+      if (used[type] >= size[type] || taken.has(nameOf(holder))) return false;
+      taken.set(nameOf(holder), type);
       used[type] += 1;
       return true;
     },
@@ -40,14 +46,14 @@ export function createSlots(size: SlotCounts): Slots {
       used[type] += reserved;
       return reserved;
     },
-    fill(type, reserved, runIds) {
-      used[type] -= reserved - runIds.length;
-      for (const runId of runIds) taken.set(runId, type);
+    fill(type, reserved, holders) {
+      used[type] -= reserved - holders.length;
+      for (const holder of holders) taken.set(nameOf(holder), type);
     },
-    release(runId) {
-      const type = taken.get(runId);
+    release(holder) {
+      const type = taken.get(nameOf(holder));
       if (type === undefined) return;
-      taken.delete(runId);
+      taken.delete(nameOf(holder));
       used[type] -= 1;
       notify(type);
     },
@@ -55,6 +61,10 @@ export function createSlots(size: SlotCounts): Slots {
       notify = listener;
     },
   };
+}
+
+function nameOf({ runId, attempt }: SlotHolder): string {
+  return `${runId}/${attempt}`;
 }
 
 const ENTRY = /^(?:(?<type>[a-z]+):)?(?<count>\d{1,4})$/;

@@ -50,11 +50,14 @@ export function createActiveRuns({ runs, slots, heartbeatMs, logger }: ActiveRun
 
   return {
     enter(run) {
+      const former = active.get(run.id);
+      // That this attempt could be claimed is the proof that the one before has lost the run.
+      if (former !== undefined) drop(former, lostRun(run.id));
       active.set(run.id, run);
     },
     leave(run) {
       if (active.get(run.id) === run) active.delete(run.id);
-      slots.release(run.id);
+      slots.release(run.recorder.writer);
       if (active.size === 0) onEmpty();
     },
     abort(runId, reason) {

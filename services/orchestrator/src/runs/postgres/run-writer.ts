@@ -1,3 +1,4 @@
+import type { SlotType } from '@rubot/contracts/agent';
 import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
 import type { NewEvent, NewRun, RunBatch, RunOutcome, RunWriter } from '../run-store.ts';
@@ -40,12 +41,12 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
     await leaveSession(context, executor, remembered);
   }
 
-  async function waitAgain(changes: SQL, events: readonly NewEvent[], delayMs: number): Promise<void> {
+  async function waitAgain(changes: SQL, events: readonly NewEvent[], delayMs: number, slotType: SlotType = run.slotType): Promise<void> {
     await commit(async (executor) => {
       await update(executor, sql`${toWaiting(delayMs)}, ${changes}`, events);
       await insertTickets(context, executor, [runId], delayMs);
     }, true);
-    if (delayMs === 0) context.onQueued(run.slotType);
+    if (delayMs === 0) context.onQueued(slotType);
   }
 
   return {
@@ -70,7 +71,12 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
     retryLater: (delayMs, events, plan) =>
       waitAgain(sql`failure_count = failure_count + 1, plan = coalesce(${toJson(plan)}::json, plan)`, events, delayMs),
     moveTo: (slotType, delayMs, plan) =>
-      waitAgain(sql`slot_type = ${slotType}, plan = ${toJson(plan)}::json`, [{ type: 'retry', data: { slot_type: slotType } }], delayMs),
+      waitAgain(
+        sql`slot_type = ${slotType}, plan = ${toJson(plan)}::json`,
+        [{ type: 'retry', data: { slot_type: slotType } }],
+        delayMs,
+        slotType,
+      ),
     async occupy(agentIds, limits) {
       const limited = agentIds.filter((agentId) => limits.has(agentId));
       if (limited.length === 0) return [];
