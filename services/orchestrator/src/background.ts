@@ -1,6 +1,6 @@
 import type { Lifecycle } from './lifecycle.ts';
-import type { Tickets } from './queue/tickets.ts';
 import type { ActiveRuns } from './runs/active-runs.ts';
+import type { Tickets } from './runs/postgres/tickets.ts';
 
 /** Something that goes on by itself, again and again. */
 export interface Loop {

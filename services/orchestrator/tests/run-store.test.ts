@@ -3,7 +3,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../src/runs/postgres/database.ts';
 import { migrate } from '../src/runs/postgres/migrate.ts';
 import { createPostgresRunStore } from '../src/runs/postgres/run-store.ts';
-import type { NewEvent, NewRun, RunOutcome, RunStore } from '../src/runs/run-store.ts';
+import { createTickets } from '../src/runs/postgres/tickets.ts';
+import type { ClaimedRun, NewEvent, NewRun, RunOutcome, RunStore, RunWriter } from '../src/runs/run-store.ts';
 import { type DatabaseOfTest, MIGRATIONS, openEmptyDatabase, openTestDatabase } from './_database.ts';
 
 const OWNER = { tenantId: 'acme', senderId: '+15550100' };
@@ -16,8 +17,12 @@ function toRun(number: number, fields: Partial<NewRun> = {}): NewRun {
     runId: `run_${number.toString(16).padStart(32, '0')}`,
     caller: { ...OWNER, sessionId: 's', dataBearer: 'the-data-bearer' },
     request: { model: 'rubot', messages: [{ role: 'user', content: 'hi' }] },
+    bearerGrant: undefined,
     allowedAgents: null,
     timeoutMs: 60_000,
+    isBackground: false,
+    priority: 'normal',
+    slotType: 'cpu',
     traceId: 'a'.repeat(32),
     spanId: 'b'.repeat(16),
     ...fields,
@@ -33,11 +38,36 @@ function step(index: number) {
   return { sliceId: 's1', agentId: 'tables', step: { index, messages, usage: NO_USAGE } };
 }
 
+interface Process extends RunStore {
+  begin(run: NewRun): Promise<RunWriter>;
+  /** What a process does with runs that others have left: they wait again, and are taken. */
+  takeLeft(limit: number): Promise<readonly ClaimedRun[]>;
+}
+
 /** A store over a pool of its own, as another process has it. */
-function openStore(database: DatabaseOfTest, leaseMs = 60_000): RunStore {
+async function openStore(database: DatabaseOfTest, leaseMs = 60_000): Promise<Process> {
   const { db, close } = openDatabase({ url: database.url, maxConnections: 5 });
-  onTestFinished(close);
-  return createPostgresRunStore({ db, leaseMs });
+  const tickets = createTickets(db, () => {});
+  await tickets.start();
+  onTestFinished(async () => {
+    await tickets.stop();
+    await close();
+  });
+  const limits = { concurrency: undefined, queueDepth: 1_000 };
+  const times = { leaseMs, backgroundTimeoutMs: 60_000, watchIntervalMs: 50 };
+  const store = createPostgresRunStore({ db, tickets, workerId: 'test', limits, ...times, onQueued() {} });
+  return {
+    ...store,
+    async begin(run) {
+      const admitted = await store.admit({ run, mayBegin: true, idempotency: undefined, session: undefined });
+      if (admitted.status !== 'begun') throw new Error(`the run is ${admitted.status}`);
+      return admitted.writer;
+    },
+    async takeLeft(limit) {
+      await store.requeueLapsed(limit);
+      return store.claimQueued('cpu', limit);
+    },
+  };
 }
 
 /** What time would do. */
@@ -55,13 +85,13 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 describe('the fence', () => {
   it('refuses every write of an attempt that was superseded, and takes those of the current one', async () => {
     const database = await openTestDatabase();
-    const [former, current] = [openStore(database), openStore(database)];
+    const [former, current] = [await openStore(database), await openStore(database)];
     let taken = 0;
     for (let number = 1; number <= 50; number += 1) {
-      const stale = await former.create(toRun(number));
+      const stale = await former.begin(toRun(number));
       await stale.write({ events: [chunk('by the first')] });
       await lapse(database);
-      const [claimed] = await current.claimLapsed(10);
+      const [claimed] = await current.takeLeft(10);
       if (claimed === undefined) throw new Error('nothing was claimed');
       expect(claimed.writer).toMatchObject({ runId: stale.runId, attempt: 2 });
       const writes = [
@@ -89,18 +119,18 @@ describe('the fence', () => {
 
   it('lets a run have one outcome, however many want to give it one', async () => {
     const database = await openTestDatabase();
-    const stores = [openStore(database), openStore(database)];
+    const stores = [await openStore(database), await openStore(database)];
     const counts = { written: 0, cancelled: 0 };
     for (let number = 1; number <= 60; number += 1) {
-      const writer = await (stores[0] as RunStore).create(toRun(number));
+      const writer = await (stores[0] as Process).begin(toRun(number));
       const finish = () => codeOf(writer.finish(OUTCOME, [END]));
-      const cancel = () => (stores[1] as RunStore).cancel(writer.runId, OWNER, [END]);
+      const cancel = () => (stores[1] as Process).cancel(writer.runId, OWNER, undefined);
       const [finished, cancelled] =
         number % 2 === 0 ? await Promise.all([finish(), cancel()]) : (await Promise.all([cancel(), finish()])).toReversed();
       expect([finished === 'written', cancelled === true].filter(Boolean)).toHaveLength(1);
       if (finished === 'written') counts.written += 1;
       else counts.cancelled += 1;
-      const events = await (stores[0] as RunStore).readEvents(writer.runId, 0, 100);
+      const events = await (stores[0] as Process).readEvents(writer.runId, 0, 100);
       expect(events.map(({ seq }) => seq)).toEqual([1, 2]);
       expect(await codeOf(writer.write({ events: [chunk('late')] }))).toBe('conflict');
     }
@@ -109,8 +139,8 @@ describe('the fence', () => {
 
   it('numbers events without gap or double, whoever writes at once', async () => {
     const database = await openTestDatabase();
-    const store = openStore(database);
-    const writer = await store.create(toRun(1));
+    const store = await openStore(database);
+    const writer = await store.begin(toRun(1));
     await Promise.all(Array.from({ length: 40 }, (_, index) => writer.write({ events: [chunk(`${index}`), chunk(`${index}b`)] })));
     const events = await store.readEvents(writer.runId, 0, 1_000);
     expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 81 }, (_, index) => index + 1));
@@ -118,7 +148,7 @@ describe('the fence', () => {
 
   it('lets no step be kept twice', async () => {
     const database = await openTestDatabase();
-    const writer = await openStore(database).create(toRun(1));
+    const writer = await (await openStore(database)).begin(toRun(1));
     await writer.write({ events: [chunk('a')], step: step(0) });
     const refused = writer.write({ events: [chunk('b')], step: step(0) });
     await expect(refused).rejects.toThrow(/duplicate key/);
@@ -131,23 +161,23 @@ describe('the fence', () => {
 describe('runs that were left', () => {
   it('go to one of those that look for them, each once, with all that is needed to go on', async () => {
     const database = await openTestDatabase();
-    const store = openStore(database);
+    const store = await openStore(database);
     for (let number = 1; number <= 40; number += 1) {
-      const writer = await store.create(toRun(number, { allowedAgents: ['tables'] }));
+      const writer = await store.begin(toRun(number, { allowedAgents: ['tables'] }));
       await writer.write({ events: [chunk('a')], step: step(0), plan: { planner: 'none', usage: NO_USAGE, slices: [] } });
     }
-    expect(await store.claimLapsed(100)).toEqual([]);
+    expect(await store.takeLeft(100)).toEqual([]);
     await lapse(database);
-    const claims = (await Promise.all(Array.from({ length: 8 }, () => openStore(database).claimLapsed(7)))).flat();
+    const others = await Promise.all(Array.from({ length: 8 }, () => openStore(database)));
+    const claims = (await Promise.all(others.map((other) => other.takeLeft(7)))).flat();
     expect(new Set(claims.map(({ runId }) => runId)).size).toBe(claims.length);
-    const rest = await store.claimLapsed(100);
+    const rest = await store.takeLeft(100);
     expect(claims.length + rest.length).toBe(40);
     expect(claims.length).toBeGreaterThan(7);
     expect(claims[0]).toMatchObject({
       caller: { ...OWNER, sessionId: 's', dataBearer: 'the-data-bearer' },
       request: { model: 'rubot', messages: [{ role: 'user', content: 'hi' }] },
       allowedAgents: ['tables'],
-      crashCount: 1,
       plan: { planner: 'none' },
       steps: [step(0)],
     });
@@ -156,47 +186,48 @@ describe('runs that were left', () => {
 
   it('are not said to have crashed when they were handed back', async () => {
     const database = await openTestDatabase();
-    const store = openStore(database);
-    const writer = await store.create(toRun(1));
+    const store = await openStore(database);
+    const writer = await store.begin(toRun(1));
     await store.handBack([writer]);
-    const [claimed] = await store.claimLapsed(10);
-    expect(claimed).toMatchObject({ crashCount: 0, writer: { attempt: 2 } });
+    expect(await store.claimQueued('cpu', 10)).toMatchObject([{ writer: { attempt: 2 } }]);
+    expect(await database.query('SELECT crash_count FROM runs')).toEqual([{ crash_count: 0 }]);
     await lapse(database);
-    expect((await store.claimLapsed(10))[0]).toMatchObject({ crashCount: 1, writer: { attempt: 3 } });
+    expect(await store.takeLeft(10)).toMatchObject([{ writer: { attempt: 3 } }]);
+    expect(await database.query('SELECT crash_count FROM runs')).toEqual([{ crash_count: 1 }]);
   });
 
   it('are kept as long as they are renewed', async () => {
     const database = await openTestDatabase();
-    const store = openStore(database);
-    const writer = await store.create(toRun(1));
+    const store = await openStore(database);
+    const writer = await store.begin(toRun(1));
     await lapse(database);
     expect(await store.renew([writer])).toEqual([]);
-    expect(await store.claimLapsed(10)).toEqual([]);
+    expect(await store.takeLeft(10)).toEqual([]);
   });
 });
 
 describe('what is kept', () => {
   it('is whatever people and models write', async () => {
-    const store = openStore(await openTestDatabase());
+    const store = await openStore(await openTestDatabase());
     const odd = 'nul \u0000, half \ud800, 🙂, "quotes", \\, {}';
     const request = { model: 'rubot', messages: [{ role: 'user' as const, content: odd }] };
-    const writer = await store.create(toRun(1, { request }));
+    const writer = await store.begin(toRun(1, { request }));
     await writer.write({ events: [chunk(odd)] });
     expect(JSON.stringify(await store.readEvents(writer.runId, 1, 10))).toContain(JSON.stringify(odd));
   });
 
   it('loses messages and bearer when the run ends', async () => {
     const database = await openTestDatabase();
-    const writer = await openStore(database).create(toRun(1));
+    const writer = await (await openStore(database)).begin(toRun(1));
     expect(JSON.stringify(await database.query('SELECT * FROM runs'))).toContain('the-data-bearer');
     await writer.finish(OUTCOME, [END]);
     expect(JSON.stringify(await database.query('SELECT * FROM runs'))).not.toMatch(/the-data-bearer|"hi"/);
   });
 
   it('is one run an id', async () => {
-    const store = openStore(await openTestDatabase());
-    await store.create(toRun(1));
-    expect(await codeOf(store.create(toRun(1)))).toBe('conflict');
+    const store = await openStore(await openTestDatabase());
+    await store.begin(toRun(1));
+    expect(await codeOf(store.begin(toRun(1)))).toBe('conflict');
   });
 });
 
@@ -206,8 +237,8 @@ describe('the schema', () => {
     const pools = Array.from({ length: 6 }, () => openDatabase({ url: database.url, maxConnections: 2 }));
     onTestFinished(async () => void (await Promise.all(pools.map(({ close }) => close()))));
     await Promise.all(pools.map(({ db }) => migrate(db, MIGRATIONS)));
-    expect(await database.query('SELECT * FROM rubot_migrations')).toHaveLength(1);
-    await expect(openStore(database).create(toRun(1))).resolves.toMatchObject({ attempt: 1 });
+    expect(await database.query('SELECT * FROM rubot_migrations')).toHaveLength(2);
+    await expect((await openStore(database)).begin(toRun(1))).resolves.toMatchObject({ attempt: 1 });
   });
 
   it('is refused when a later version made it', async () => {

@@ -1,11 +1,11 @@
 import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
-import { placeOf } from '../../queue/place.ts';
 import type { Admission, Admitted, NewEvent, NewRun, RunWriter } from '../run-store.ts';
 import type { Executor } from './database.ts';
 import { enterSession } from './enter-session.ts';
 import { insertEvents } from './fenced-update.ts';
 import { findByKey, insertKey } from './idempotency-keys.ts';
+import { placeOf } from './place.ts';
 import { readEarlier } from './sessions.ts';
 import { countOf, leaseOf, type StoreContext, toJson } from './store-context.ts';
 import { hasRoom } from './tenant-concurrency.ts';

@@ -1,7 +1,7 @@
 import type { SlotType } from '@rubot/contracts/agent';
 import { type SQL, sql } from 'drizzle-orm';
-import { PLACE_OF_BEGUN } from '../../queue/place.ts';
 import type { Executor } from './database.ts';
+import { PLACE_OF_BEGUN } from './place.ts';
 import type { StoreContext } from './store-context.ts';
 
 /** Gives tickets to runs that have a right to one by the same transaction. */

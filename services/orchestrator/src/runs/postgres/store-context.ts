@@ -1,7 +1,7 @@
 import type { SlotType } from '@rubot/contracts/agent';
 import { type SQL, sql } from 'drizzle-orm';
-import type { Tickets } from '../../queue/tickets.ts';
 import type { Database } from './database.ts';
+import type { Tickets } from './tickets.ts';
 
 /** How much of the platform one tenant may take, counted over all processes. */
 export interface TenantLimits {

@@ -1,7 +1,7 @@
 import { SLOT_TYPES, type SlotType } from '@rubot/contracts/agent';
 import { sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss } from 'pg-boss';
-import type { Database, Executor } from '../runs/postgres/database.ts';
+import type { Database, Executor } from './database.ts';
 
 /** A run's right to a slot, as it lies in the queue. */
 export interface Ticket {
