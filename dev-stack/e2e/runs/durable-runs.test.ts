@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { HEADERS } from '@rubot/contracts/headers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ModelStack, postCompletion, startModelStack } from '../_stack.ts';
-import { getRuns, type RunEventRead, readRunEvents, textOf } from './_read-runs.ts';
+import { callRuns, type RunEventRead, readRunEvents, textOf } from './_runs.ts';
 
 /** Short, so that a dead process is found out within the time of a test. */
 const ORCHESTRATOR = { RUN_LEASE_MS: '1000', RUN_HEARTBEAT_MS: '300', SWEEP_INTERVAL_MS: '100', EVENTS_POLL_MS: '50' };
@@ -47,7 +47,7 @@ describe('an orchestrator that is killed in the middle of an answer', () => {
         exchange.finish();
       });
       await stack.killService('orchestrator');
-      expect((await getRuns(stack, `/${runId}`)).status).toBe(503);
+      expect((await callRuns(stack, `/${runId}`)).status).toBe(503);
       await stack.startService('orchestrator');
       await again;
 
@@ -56,7 +56,7 @@ describe('an orchestrator that is killed in the middle of an answer', () => {
       expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
       expect(textOf(events)).toBe(words.join(''));
       expect(events.at(-1)).toMatchObject({ type: 'end', data: { status: 'completed' } });
-      expect(await (await getRuns(stack, `/${runId}`)).json()).toMatchObject({ id: runId, status: 'completed', attempt: 2 });
+      expect(await (await callRuns(stack, `/${runId}`)).json()).toMatchObject({ id: runId, status: 'completed', attempt: 2 });
       await response.body?.cancel().catch(() => {});
       completed += 1;
     }
@@ -105,19 +105,19 @@ describe('runs at the gateway', () => {
     stack.model.script({ text: 'mine' });
     const response = await postCompletion(stack, { ...QUESTION, stream: false });
     const runId = response.headers.get(HEADERS.runId) ?? '';
-    expect(await (await getRuns(stack, '?limit=1')).json()).toMatchObject({ object: 'list', data: [{ id: runId, status: 'completed' }] });
-    const page = await getRuns(stack, `/${runId}/events?limit=2`, { headers: { accept: 'application/json' } });
+    expect(await (await callRuns(stack, '?limit=1')).json()).toMatchObject({ object: 'list', data: [{ id: runId, status: 'completed' }] });
+    const page = await callRuns(stack, `/${runId}/events?limit=2`, { headers: { accept: 'application/json' } });
     expect(await page.json()).toMatchObject({ object: 'list', data: [{ seq: 1 }, { seq: 2 }], last_seq: 2, ended: false });
-    expect((await getRuns(stack, `/${runId}/events?after_seq=900`)).status).toBe(400);
-    expect((await getRuns(stack, '?cursor=nonsense')).status).toBe(400);
-    expect((await getRuns(stack, `/${runId}/cancel`, { method: 'POST' })).status).toBe(409);
-    expect((await getRuns(stack, `/run_${'0'.repeat(32)}`)).status).toBe(404);
+    expect((await callRuns(stack, `/${runId}/events?after_seq=900`)).status).toBe(400);
+    expect((await callRuns(stack, '?cursor=nonsense')).status).toBe(400);
+    expect((await callRuns(stack, `/${runId}/cancel`, { method: 'POST' })).status).toBe(409);
+    expect((await callRuns(stack, `/run_${'0'.repeat(32)}`)).status).toBe(404);
     expect(
-      (await getRuns(stack, `/${runId}`, { headers: { [HEADERS.senderId]: '+15550999', [HEADERS.sessionId]: 'another' } })).status,
+      (await callRuns(stack, `/${runId}`, { headers: { [HEADERS.senderId]: '+15550999', [HEADERS.sessionId]: 'another' } })).status,
     ).toBe(403);
     const forged = { [HEADERS.tenantId]: 'other', authorization: 'Bearer wrong' };
-    expect((await getRuns(stack, `/${runId}`, { headers: forged })).status).toBe(401);
-    expect((await getRuns(stack, `/${runId}`, { headers: { [HEADERS.tenantId]: 'other' } })).status).toBe(200);
+    expect((await callRuns(stack, `/${runId}`, { headers: forged })).status).toBe(401);
+    expect((await callRuns(stack, `/${runId}`, { headers: { [HEADERS.tenantId]: 'other' } })).status).toBe(200);
   });
 
   it('say where the database is gone, and come back with it', async () => {
