@@ -67,6 +67,15 @@ describe('the judge of a nemesis', () => {
     expect(judged(SOUND)).toBe('');
   });
 
+  it('takes a run that was given up, and tried again by an operator, for one that has two ends', () => {
+    const [end, retry] = [
+      { type: 'end', data: { status: 'failed' } },
+      { type: 'retry', data: { redriven: true } },
+    ];
+    expect(judged(withEvents(4, end!, retry!))).toBe('');
+    expect(judged(withEvents(4, end!))).toMatch(/has 2 end events/);
+  });
+
   const WRONGS: readonly [string, RunEvidence, RegExp][] = [
     ['has not ended', { ...SOUND, run: { ...SOUND.run, status: 'running', is_finished: false } }, /has not ended/],
     ['has failed', { ...SOUND, run: { ...SOUND.run, status: 'failed' } }, /is failed: no code/],

@@ -1,3 +1,4 @@
+import type { Settled } from '../load/settle.ts';
 import type { World } from '../world/start-world.ts';
 import { type RunEvidence, readEvidence } from './evidence.ts';
 import {
@@ -30,46 +31,50 @@ export interface JudgeOptions {
   readonly accepted: ReadonlySet<string>;
   /** Fewer completed runs than this prove nothing. */
   readonly leastCompleted: number;
+  /** How the world came to rest. */
+  readonly settled: Settled;
+  /** Whether so many processes may have died under one run that it was given up. */
+  readonly mayGiveUp?: boolean;
   /** Invariants that this attack cannot be held to. */
   readonly except?: readonly Invariant[];
-  /** Whether a run may have ended otherwise than completed. */
-  readonly mayFail?: (evidence: RunEvidence) => boolean;
 }
 
 export interface Judgement {
   readonly violations: readonly string[];
   readonly evidence: readonly RunEvidence[];
-  readonly completed: number;
+  readonly figures: Readonly<Record<'accepted' | 'completed' | 'stranded' | 'redriven', number>>;
 }
 
 export async function judge(world: World, options: JudgeOptions): Promise<Judgement> {
+  const { accepted, leastCompleted, settled, mayGiveUp = false } = options;
   const evidence = await readEvidence(world);
   const completed = evidence.filter(({ run }) => run.status === 'completed').length;
   return {
     evidence,
-    completed,
+    figures: { accepted: accepted.size, completed, ...settled },
     violations: [
       ...world.crashes,
       ...findViolations(evidence, options),
-      ...(completed < options.leastCompleted ? [`only ${completed} runs were completed, of at least ${options.leastCompleted}`] : []),
+      ...(completed < leastCompleted ? [`only ${completed} runs were completed, of at least ${leastCompleted}`] : []),
+      ...(settled.stranded > 0 ? [`${settled.stranded} runs had not ended when all had been well for a while`] : []),
+      ...(settled.redriven > 0 && !mayGiveUp ? [`${settled.redriven} runs were given up`] : []),
     ],
   };
 }
 
 export function findViolations(
   evidence: readonly RunEvidence[],
-  { accepted, except = [], mayFail = () => false }: Pick<JudgeOptions, 'accepted' | 'except' | 'mayFail'>,
+  { accepted, except = [] }: Pick<JudgeOptions, 'accepted' | 'except'>,
 ): readonly string[] {
   const known = new Set(evidence.map(({ run }) => run.run_id));
   const lost = [...accepted].filter((runId) => !known.has(runId)).map((runId) => `${runId} was accepted, and is not there`);
   const invariants = INVARIANTS.filter((invariant) => !except.includes(invariant));
   const wrong = evidence.flatMap((one) =>
-    [...invariants.flatMap((invariant) => invariant(one)), ...findFailure(one, mayFail)].map((words) => `${one.run.run_id} ${words}`),
+    [...invariants.flatMap((invariant) => invariant(one)), ...findFailure(one)].map((words) => `${one.run.run_id} ${words}`),
   );
   return [...lost, ...wrong];
 }
 
-function findFailure(one: RunEvidence, mayFail: (evidence: RunEvidence) => boolean): readonly string[] {
-  const { status, error } = one.run;
-  return status === 'completed' || mayFail(one) ? [] : [`is ${status}: ${error?.code ?? 'no code'}, ${error?.message ?? 'no message'}`];
+function findFailure({ run: { status, error } }: RunEvidence): readonly string[] {
+  return status === 'completed' ? [] : [`is ${status}: ${error?.code ?? 'no code'}, ${error?.message ?? 'no message'}`];
 }

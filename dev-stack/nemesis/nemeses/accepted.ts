@@ -1,6 +1,6 @@
 import { judge } from '../check/judge.ts';
 import { postRun, toWantedRun, type WantedRun } from '../load/run-request.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { Orchestrator } from '../world/orchestrator.ts';
@@ -8,7 +8,6 @@ import type { Orchestrator } from '../world/orchestrator.ts';
 const TASK = { steps: 2, pieces: 1, stepMs: 40, toolMs: 10 };
 const APIS = 3;
 const WORKERS = 2;
-const SETTLE_TIMEOUT_MS = 60_000;
 
 export const accepted: Nemesis<{ readonly kills: number }> = {
   name: 'accepted',
@@ -30,9 +29,9 @@ export const accepted: Nemesis<{ readonly kills: number }> = {
       }
 
       await Promise.all(world.apis.map(lane));
-      const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
-      const { violations, completed } = await judge(world, { accepted: promised, leastCompleted: counts.kills });
-      return { violations, figures: { kills: promised.size, completed, stranded } };
+      const settled = await settle(world);
+      const { violations, figures } = await judge(world, { accepted: promised, leastCompleted: counts.kills, settled });
+      return { violations, figures: { kills: promised.size, ...figures } };
     });
   },
 };

@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { judge } from '../check/judge.ts';
-import { isPoison } from '../check/poison.ts';
 import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { World } from '../world/start-world.ts';
@@ -14,7 +13,6 @@ const WORKERS = 3;
 /** So many are let in between two crashes, at least. */
 const RUNS_EACH = 8;
 const LONGEST_OUTAGE_MS = 800;
-const SETTLE_TIMEOUT_MS = 60_000;
 
 export const databaseCrashes: Nemesis<{ readonly crashes: number }> = {
   name: 'database-crashes',
@@ -32,24 +30,22 @@ export const databaseCrashes: Nemesis<{ readonly crashes: number }> = {
       }
       await load.untilAccepted(counts.crashes * RUNS_EACH);
       await load.stop();
-      const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const settled = await settle(world);
       const mismatches = await queue.stop();
-      const { violations, evidence, completed } = await judge(world, {
+      const { violations, evidence, figures } = await judge(world, {
         accepted: load.accepted,
-        leastCompleted: counts.crashes * RUNS_EACH * 0.8,
-        mayFail: isPoison,
+        settled,
+        mayGiveUp: true,
+        leastCompleted: counts.crashes * RUNS_EACH,
       });
       return {
         violations: [...violations, ...mismatches],
         figures: {
           crashes: counts.crashes,
-          accepted: load.accepted.size,
-          completed,
-          stranded,
+          ...figures,
           'looks at the queue': queue.looks(),
           'requests refused or lost meanwhile': load.failedPosts(),
           'attempts beyond the first': evidence.reduce((sum, { run }) => sum + run.attempt - 1, 0),
-          'taken for poison': evidence.filter(isPoison).length,
         },
       };
     });

@@ -3,7 +3,7 @@ import OpenAI from 'openai';
 import { AGENT_ID } from '../agent/start-agents.ts';
 import { judge } from '../check/judge.ts';
 import { type FaultyFront, startFaultyFront } from '../load/faulty-front.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { GATEWAY_KEY } from '../world/hop.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
@@ -13,7 +13,6 @@ const SENDER = { tenantId: 'acme', senderId: 'sender-of-acme' };
 const COPIES = 20;
 const KEYS_AT_A_TIME = 8;
 const FAULT_SHARE = 0.1;
-const SETTLE_TIMEOUT_MS = 60_000;
 
 export const keys: Nemesis<{ readonly keys: number }> = {
   name: 'keys',
@@ -30,9 +29,9 @@ export const keys: Nemesis<{ readonly keys: number }> = {
         faultShare: FAULT_SHARE,
       });
       const results = await askWithKeys(front, counts.keys).finally(() => front.close());
-      await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const settled = await settle(world);
       const answered = results.flatMap(({ answers }) => answers);
-      const { violations, evidence } = await judge(world, { accepted: new Set(), leastCompleted: counts.keys });
+      const { violations, evidence } = await judge(world, { accepted: new Set(), leastCompleted: counts.keys, settled });
       const { before, after } = front.faults();
       return {
         violations: [

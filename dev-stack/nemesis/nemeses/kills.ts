@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { judge } from '../check/judge.ts';
-import { isPoison } from '../check/poison.ts';
 import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { World } from '../world/start-world.ts';
@@ -14,7 +13,6 @@ const WORKERS = 4;
 /** Processes that are down at a time, so that others can take over. */
 const MOST_DOWN = 2;
 const LONGEST_GAP_MS = 1_200;
-const SETTLE_TIMEOUT_MS = 60_000;
 
 export const kills: Nemesis<{ readonly runs: number; readonly kills: number }> = {
   name: 'kills',
@@ -28,22 +26,20 @@ export const kills: Nemesis<{ readonly runs: number; readonly kills: number }> =
       await killWorkers(world, counts.kills);
       await load.untilAccepted(counts.runs);
       await load.stop();
-      const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const settled = await settle(world);
       const mismatches = await queue.stop();
-      const { violations, evidence, completed } = await judge(world, {
+      const { violations, evidence, figures } = await judge(world, {
         accepted: load.accepted,
-        leastCompleted: counts.runs * 0.9,
-        mayFail: isPoison,
+        settled,
+        mayGiveUp: true,
+        leastCompleted: counts.runs,
       });
       return {
         violations: [...violations, ...mismatches],
         figures: {
           kills: counts.kills,
-          accepted: load.accepted.size,
-          completed,
-          stranded,
+          ...figures,
           'looks at the queue': queue.looks(),
-          'taken for poison': evidence.filter(isPoison).length,
           'attempts beyond the first': evidence.reduce((sum, { run }) => sum + run.attempt - 1, 0),
           'model calls': world.ledger.modelCalls.length,
           effects: world.ledger.effects.length,

@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { paysModelOnce } from '../check/invariants.ts';
 import { judge } from '../check/judge.ts';
-import { isPoison } from '../check/poison.ts';
 import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { type HeldRun, listTaken, listWorkOf } from '../world/held-runs.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
@@ -19,7 +18,6 @@ const LANES = 2;
 /** A paused process is let go when its runs are elsewhere; without any that could be taken, after this. */
 const LONGEST_PAUSE_MS = 6_000;
 const LOOK_INTERVAL_MS = 40;
-const SETTLE_TIMEOUT_MS = 60_000;
 
 export const pauses: Nemesis<{ readonly pauses: number }> = {
   name: 'pauses',
@@ -32,15 +30,16 @@ export const pauses: Nemesis<{ readonly pauses: number }> = {
       const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
       const staleAttempts = await pauseWorkers(world, counts.pauses);
       await load.stop();
-      const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const settled = await settle(world);
       const refused = world.workers.reduce((sum, worker) => sum + worker.count('run.left'), 0);
       const mismatches = await queue.stop();
-      const { violations, evidence, completed } = await judge(world, {
+      const { violations, evidence, figures } = await judge(world, {
         accepted: load.accepted,
+        settled,
+        mayGiveUp: true,
         leastCompleted: counts.pauses,
         // Who wakes up may ask once more before it learns that nobody listens; only what it says is kept from being written.
         except: [paysModelOnce],
-        mayFail: isPoison,
       });
       return {
         violations: [...violations, ...mismatches, ...(refused === 0 ? ['no stale process has tried to write: nothing was shown'] : [])],
@@ -48,11 +47,8 @@ export const pauses: Nemesis<{ readonly pauses: number }> = {
           pauses: counts.pauses,
           'stale attempts': staleAttempts,
           'stale writers refused': refused,
-          accepted: load.accepted.size,
-          completed,
-          stranded,
+          ...figures,
           'looks at the queue': queue.looks(),
-          'taken for poison': evidence.filter(isPoison).length,
           'answers of the model asked for again': evidence.flatMap(paysModelOnce).length,
         },
       };

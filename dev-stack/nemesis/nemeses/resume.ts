@@ -3,7 +3,7 @@ import { type EventRow, readEvidence } from '../check/evidence.ts';
 import { judge } from '../check/judge.ts';
 import { readEvents } from '../load/read-events.ts';
 import { postRun, toWantedRun, type WantedRun } from '../load/run-request.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { listWorkOf } from '../world/held-runs.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
@@ -12,7 +12,6 @@ import type { World } from '../world/start-world.ts';
 const READERS = 3;
 /** Words that come within the same moment are one event: so far apart that they are not. */
 const EVENT_MS = 70;
-const SETTLE_TIMEOUT_MS = 60_000;
 const RETRY_PAUSE_MS = 50;
 
 export const resume: Nemesis<{ readonly events: number }> = {
@@ -29,11 +28,11 @@ export const resume: Nemesis<{ readonly events: number }> = {
       const kills = killOnTheWay(world, wanted, counts.events);
       const pieces = await Promise.all(readers);
       await kills;
-      await untilEnded(world.database, SETTLE_TIMEOUT_MS);
+      const settled = await settle(world);
       const [evidence] = await readEvidence(world);
       const written = evidence?.events ?? [];
       const late = await readFromEveryNumber(world, wanted, written.length);
-      const { violations } = await judge(world, { accepted: new Set([wanted.runId]), leastCompleted: 1 });
+      const { violations } = await judge(world, { accepted: new Set([wanted.runId]), leastCompleted: 1, settled });
       return {
         violations: [
           ...violations,

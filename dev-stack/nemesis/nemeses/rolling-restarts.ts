@@ -1,6 +1,6 @@
 import { judge } from '../check/judge.ts';
 import { driveLoad } from '../load/drive-load.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { Orchestrator } from '../world/orchestrator.ts';
@@ -9,7 +9,6 @@ const TASK = { steps: 5, pieces: 3, stepMs: 250, toolMs: 60 };
 const OPEN_RUNS = 16;
 const WORKERS = 3;
 const APIS = 2;
-const SETTLE_TIMEOUT_MS = 60_000;
 const LONGEST_STOP_MS = 30_000;
 /** A lease so long that a run which was not handed over in order would be seen to wait for it. */
 const LONG_LEASE = { ...SHORT_LEASE, RUN_LEASE_MS: '120000', DRAIN_TIMEOUT_MS: '1000' };
@@ -30,8 +29,12 @@ export const rollingRestarts: Nemesis<{ readonly rounds: number }> = {
         }
       }
       await load.stop();
-      const stranded = await untilEnded(world.database, SETTLE_TIMEOUT_MS);
-      const { violations, evidence, completed } = await judge(world, { accepted: load.accepted, leastCompleted: counts.rounds * 10 });
+      const settled = await settle(world);
+      const { violations, evidence, figures } = await judge(world, {
+        accepted: load.accepted,
+        leastCompleted: counts.rounds * 10,
+        settled,
+      });
       const crashes = evidence.filter(({ run }) => run.crash_count > 0);
       return {
         violations: [
@@ -41,9 +44,7 @@ export const rollingRestarts: Nemesis<{ readonly rounds: number }> = {
         ],
         figures: {
           restarts: stops.length,
-          accepted: load.accepted.size,
-          completed,
-          stranded,
+          ...figures,
           'runs handed over': evidence.filter(({ run }) => run.attempt > 1).length,
           'longest stop': `${(Math.max(...stops.map(({ tookMs }) => tookMs)) / 1_000).toFixed(1)} s`,
         },

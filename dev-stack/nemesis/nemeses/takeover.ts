@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { percentile } from '../../bench/statistics.ts';
 import { judge } from '../check/judge.ts';
-import { isPoison } from '../check/poison.ts';
 import { driveLoad } from '../load/drive-load.ts';
-import { untilEnded } from '../load/until-ended.ts';
+import { settle } from '../load/settle.ts';
 import { type Findings, type Nemesis, withWorld } from '../nemesis.ts';
 import { type HeldRun, listTaken, listWorkOf } from '../world/held-runs.ts';
 import type { Orchestrator } from '../world/orchestrator.ts';
@@ -74,8 +73,8 @@ async function measureTakeovers(world: World, { rounds, victims, mostMs }: Measu
     untaken += measured.reduce((sum, one) => sum + one.untaken, 0);
   }
   await load.stop();
-  await untilEnded(world.database, SETTLE_TIMEOUT_MS);
-  const { violations, completed } = await judge(world, { accepted: load.accepted, leastCompleted: rounds, mayFail: isPoison });
+  const settled = await settle(world, SETTLE_TIMEOUT_MS);
+  const { violations, figures } = await judge(world, { accepted: load.accepted, leastCompleted: rounds, settled, mayGiveUp: true });
   const p99Ms = percentile(tookMs, 99);
   return {
     violations: [
@@ -85,7 +84,7 @@ async function measureTakeovers(world: World, { rounds, victims, mostMs }: Measu
     ],
     figures: {
       takeovers: tookMs.length,
-      completed,
+      ...figures,
       p50: `${percentile(tookMs, 50).toFixed(0)} ms`,
       p99: `${p99Ms.toFixed(0)} ms`,
       longest: `${Math.max(...tookMs).toFixed(0)} ms`,

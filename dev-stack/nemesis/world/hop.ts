@@ -17,6 +17,7 @@ export function toHopHeaders({ tenantId, senderId }: Sender): Record<string, str
     [HEADERS.sessionId]: `nemesis:${senderId}`,
     [HEADERS.senderId]: senderId,
     [HEADERS.dataBearer]: 'a-data-bearer-that-opens-nothing',
+    [HEADERS.bearerGrant]: 'a-grant-that-never-ends',
     [HEADERS.allowedAgents]: '*',
     [HEADERS.wire]: '1',
   };

@@ -5,6 +5,7 @@ import { createLedger, type Ledger } from '../agent/ledger.ts';
 import { AGENT_ID, type Agents, startAgents } from '../agent/start-agents.ts';
 import type { Random } from '../random.ts';
 import { type Database, openDatabase } from './database.ts';
+import { type Gateway, startGateway } from './gateway.ts';
 import { AGENT_KEY, GATEWAY_KEY } from './hop.ts';
 import { createOrchestrator, type Orchestrator } from './orchestrator.ts';
 
@@ -48,8 +49,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const apiNames = toNames('api', options.apiCount);
   const workerNames = toNames('worker', options.workerCount);
   const agents = await startAgents([...apiNames, ...workerNames], { ledger, random });
+  const gateway = await startGateway();
   const crashes: string[] = [];
-  const create = await prepareOrchestrators({ ...options, databaseUrl, agents, crashes, names: [...apiNames, ...workerNames] });
+  const create = await prepareOrchestrators({ ...options, databaseUrl, agents, gateway, crashes, names: [...apiNames, ...workerNames] });
   const apis = apiNames.map((name) => create(name, 'api'));
   const workers = workerNames.map((name) => create(name, 'worker'));
   const all = [...apis, ...workers];
@@ -65,6 +67,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     process.off('exit', letGo);
     await Promise.all(all.filter((one) => one.isRunning()).map((one) => one.kill()));
     await agents.close();
+    await gateway.close();
     await database.close();
   }
 
@@ -84,11 +87,12 @@ function toNames(role: string, count: number): readonly string[] {
 interface Preparation extends WorldOptions {
   readonly databaseUrl: string;
   readonly agents: Agents;
+  readonly gateway: Gateway;
   readonly crashes: string[];
   readonly names: readonly string[];
 }
 
-async function prepareOrchestrators({ databaseUrl, agents, crashes, names, entry, environment }: Preparation) {
+async function prepareOrchestrators({ databaseUrl, agents, gateway, crashes, names, entry, environment }: Preparation) {
   const ports = await findPorts(names);
   return (name: string, role: 'api' | 'worker'): Orchestrator =>
     createOrchestrator({
@@ -102,6 +106,7 @@ async function prepareOrchestrators({ databaseUrl, agents, crashes, names, entry
         ORCHESTRATOR_API_KEY: AGENT_KEY,
         DATABASE_URL: databaseUrl,
         AGENT_REGISTRY_JSON: JSON.stringify({ [AGENT_ID]: agents.originOf(name) }),
+        GATEWAY_URL: gateway.origin,
         RUBOT_ROLE: role,
         ...environment,
       },

@@ -1,0 +1,60 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { DeadLetterList, RedriveReport } from '@rubot/contracts/dead-letters';
+import { GATEWAY_KEY } from '../world/hop.ts';
+import type { World } from '../world/start-world.ts';
+
+export interface Settled {
+  /** Runs that had not ended when the time was over: of them nobody takes care. */
+  readonly stranded: number;
+  /** Runs that had been given up, because processes had died under them time and again, and that an operator had tried once more. */
+  readonly redriven: number;
+}
+
+const TIMEOUT_MS = 60_000;
+const PAUSE_MS = 100;
+const PAGE = 100;
+
+/** Waits for every run to end; has those that were given up tried again, now that nothing goes wrong any more, and waits for them. */
+export async function settle(world: World, timeoutMs: number = TIMEOUT_MS): Promise<Settled> {
+  const stranded = await untilEnded(world, timeoutMs);
+  let redriven = 0;
+  for (;;) {
+    const runIds = await listDeadLetters(world);
+    if (runIds.length === 0) return { stranded, redriven };
+    redriven += await redrive(world, runIds);
+    await untilEnded(world, timeoutMs);
+  }
+}
+
+/** @returns how many were still open when the time was over */
+async function untilEnded({ database }: World, timeoutMs: number): Promise<number> {
+  const giveUpAtMs = performance.now() + timeoutMs;
+  for (;;) {
+    const [row] = await database.query<{ open: number }>('SELECT count(*)::integer AS open FROM runs WHERE finished_at IS NULL');
+    const open = row?.open ?? 0;
+    if (open === 0 || performance.now() > giveUpAtMs) return open;
+    await pause(PAUSE_MS);
+  }
+}
+
+async function listDeadLetters(world: World): Promise<readonly string[]> {
+  const { data } = DeadLetterList.parse(await askAsOperator(world, `/admin/dead-letters?limit=${PAGE}`));
+  return data.map(({ run_id }) => run_id);
+}
+
+async function redrive(world: World, runIds: readonly string[]): Promise<number> {
+  const { data } = RedriveReport.parse(await askAsOperator(world, '/admin/dead-letters/redrive', { run_ids: runIds }));
+  const refused = data.find((one) => !one.redriven);
+  if (refused !== undefined) throw new Error(`${refused.run_id} could not be redriven: ${refused.error?.message ?? 'no reason given'}`);
+  return data.length;
+}
+
+async function askAsOperator({ apis }: World, path: string, body?: unknown): Promise<unknown> {
+  const response = await fetch(`${apis[0]?.url ?? ''}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${GATEWAY_KEY}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (response.status !== 200) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+  return await response.json();
+}
