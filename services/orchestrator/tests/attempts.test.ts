@@ -78,6 +78,15 @@ describe('an attempt of a run that nobody waits for', () => {
     expect(tables.completions).toHaveLength(1);
   });
 
+  it.each([
+    ['is followed by another when an agent took too long', '900000', ['start', 'retry', 'restart', 'end']],
+    ['is the last when an agent saw first that all of its time was up', '1000', ['start', 'end']],
+  ])('%s', async (_, timeoutMs, turns) => {
+    refuseOnce(tables, 'deadline_exceeded', 504);
+    const orchestrator = await startOrchestrator({ agents: [tables], env: { RUN_TIMEOUT_MS: timeoutMs } });
+    expect(turnsOf(await runToEnd(orchestrator))).toEqual(turns);
+  });
+
   it('is the last when its time was up: it would be up again', async () => {
     tables.onCompletion(() => {});
     const orchestrator = await startOrchestrator({ agents: [tables], env: { RUN_TIMEOUT_MS: '1000' } });

@@ -2,6 +2,7 @@ import { HEADERS } from '@rubot/contracts/headers';
 import { type AgentScript, type FakeAgent, startFakeAgent, toStepFrame } from '@rubot/testkit/fake-agent';
 import { readAgentRequest } from '@rubot/testkit/fake-agent/agent-request';
 import { followPlan } from '@rubot/testkit/fake-agent/follow-plan';
+import { toChunkFrame } from '@rubot/testkit/model-frames';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DatabaseOfTest, openTestDatabase } from './_database.ts';
 import { ask, contentOf, RUN_ID, readCompletion, readError, readStream, startOrchestrator } from './_harness.ts';
@@ -48,7 +49,11 @@ function heldFrame(id: string, messages = [{ role: 'assistant' as const, content
 describe('calls that change something', () => {
   it.each([false, true])('are run when they are on record, and the answer is one (stream: %s)', async (stream) => {
     const { effects, runCall } = createTool();
-    tables.onCompletion(followPlan(PLAN, { runCall, usagePerStep: USAGE }));
+    const follow = followPlan(PLAN, { runCall, usagePerStep: USAGE });
+    tables.onCompletion((exchange) => {
+      exchange.sendRaw(toChunkFrame({ role: 'assistant', content: '' }));
+      return follow(exchange);
+    });
     const orchestrator = await startOrchestrator({ agents: [tables], database });
     const response = await orchestrator.complete(ask('do it', { stream, stream_options: { include_usage: true } }));
     const text = 'One.\n\nTwo.\n\nThree.';

@@ -16,8 +16,9 @@ const source = { service: 'test', environment: 'test', deploymentHash: 'test', l
 const logger = createLogger({ source, events: ORCHESTRATOR_EVENTS, sink: () => {} });
 const WORDS = 'x'.repeat(1_000);
 
-function toFrame(delta: unknown): string {
-  const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: null }] };
+function toFrame(delta: unknown, finishReason: string | null = null): string {
+  const choices = [{ index: 0, delta, finish_reason: finishReason }];
+  const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices };
   return `data: ${JSON.stringify(chunk)}\n\n`;
 }
 
@@ -78,6 +79,26 @@ const agent: Agent = {
   call: async (attempt) => ({ answer: await attempt('http://agent'), end: () => {} }),
 };
 const slice: PlannedSlice = { id: 's1', agent, agentName: 'Endless', task: '', dependsOn: [] };
+
+it('a slice is not cut off between two steps where no newer bearer is to be had', async () => {
+  const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
+  const messages = [
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'tool', tool_call_id: 'a', content: 'r' },
+  ];
+  const step = `event: step\ndata: ${JSON.stringify({ index: 0, messages, usage: NO_USAGE })}\n\n`;
+  let calls = 0;
+  const fetch: FetchLike = async () => {
+    calls += 1;
+    const frames = [step, toFrame({ content: 'Done.' }), toFrame({}, 'stop'), 'data: [DONE]\n\n'];
+    return new Response(frames.join(''), { headers: { 'content-type': 'text/event-stream' } });
+  };
+  const run: Run = { ...createRun(), freshBearer: async () => ({ token: 'b', renewAtMs: 0 }) };
+  const [running] = dispatch(run, { planner: 'none', slices: [slice] }, { client: { fetch, apiKey: 'k' } });
+  expect(await running?.outcome).toMatchObject({ status: 'completed', text: 'Done.' });
+  expect(calls).toBe(1);
+  run.deadline.clear();
+});
 
 describe('a slice that nobody reads', () => {
   it.each([

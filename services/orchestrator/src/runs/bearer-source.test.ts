@@ -92,6 +92,22 @@ describe('a bearer', () => {
   });
 });
 
+describe('a run that has outlived its bearer', () => {
+  it('gets one before anything is done with it', async () => {
+    const gateway = createGateway();
+    const { renew, now } = gateway;
+    const freshBearer = createBearerSource({ token: undefined, renew, now });
+    const first = freshBearer();
+    gateway.answer('first');
+    expect((await first).token).toBe('first');
+  });
+
+  it('is told what is missing where nobody gives any', async () => {
+    const freshBearer = createBearerSource({ token: undefined, renew: undefined });
+    await expect(freshBearer()).rejects.toMatchObject({ code: 'misconfigured', message: expect.stringContaining('GATEWAY_URL') });
+  });
+});
+
 describe('a gateway that gives none', () => {
   const outage = new RubotError('unavailable', 'down');
 
