@@ -14,7 +14,7 @@ export interface Owner {
 
 const NOBODY: Owner = { uid: 65_534, gid: 65_534 };
 /** Outlives a reboot, and every user may enter it. */
-const SHARED_FOLDER = '/var/tmp';
+export const SHARED_FOLDER = '/var/tmp';
 
 export function findOwner(): Owner | undefined {
   return process.getuid?.() === 0 ? NOBODY : undefined;

@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { findBinaries, findOwner } from './binaries.ts';
 import { openCluster, USER } from './cluster.ts';
+import { findFreePort } from './free-port.ts';
 import { waitForFormer } from './stale-lock.ts';
+import { untilReady } from './until-ready.ts';
 
 export interface StartPostgresOptions {
   /** Where its data stay; in a temporary folder by default, which goes with it. */
@@ -66,7 +66,7 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     const end = () => child.kill('SIGQUIT');
     process.once('exit', end);
     const ended = once(child, 'close').finally(() => process.off('exit', end));
-    await untilReady(child.stderr, ended, onNoise);
+    await untilReady({ name: 'PostgreSQL', stderr: child.stderr, readyWords: READY, ended, onNoise });
     return { child, ended };
   }
 
@@ -94,28 +94,4 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
       if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
     },
   };
-}
-
-async function untilReady(stderr: NodeJS.ReadableStream, ended: Promise<unknown>, onNoise: (line: string) => void): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  let words = '';
-  createInterface({ input: stderr }).on('line', (line) => {
-    onNoise(line);
-    words = `${words}${line}\n`.slice(-2_000);
-    if (line.includes(READY)) ready.resolve();
-  });
-  const failed = ended.then(() => Promise.reject(new Error(`PostgreSQL did not start:\n${words}`)));
-  failed.catch(() => {});
-  await Promise.race([ready.promise, failed]);
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new TypeError('a listening TCP server has a port');
-  return address.port;
 }
