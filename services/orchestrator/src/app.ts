@@ -6,6 +6,7 @@ import { decideHandler } from './routes/approvals.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { createRunHandler } from './routes/create-run.ts';
 import { listDeadLettersHandler, redriveHandler } from './routes/dead-letters.ts';
+import { metricsHandler } from './routes/metrics.ts';
 import { listModelsHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
 import { listRunEventsHandler } from './routes/run-events.ts';
@@ -18,6 +19,10 @@ export function createWorkerApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);
   app.get('/readyz', readinessHandler(deps));
+  const { metricsApiKey } = deps.config.secrets;
+  if (metricsApiKey !== undefined) {
+    app.get('/metrics', requireHopKey({ current: metricsApiKey, previous: undefined }, 'METRICS_API_KEY'), metricsHandler(deps));
+  }
 
   return app;
 }

@@ -11,15 +11,23 @@ import { createGatewayClient, type GatewayClient } from './clients/gateway.ts';
 import type { OrchestratorConfig } from './env.ts';
 import { ORCHESTRATOR_EVENTS } from './events.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { observeAttempts } from './metrics/observe-attempts.ts';
+import { observeRuns } from './metrics/observe-runs.ts';
 import { createAiPlanner } from './planning/ai-planner.ts';
 import type { PlannerModel } from './planning/planner-model.ts';
 import { createDispatcher, type Dispatcher } from './queue/dispatcher.ts';
 import { settleRun } from './queue/settle-run.ts';
 import { createSlots, type Slots } from './queue/slots.ts';
 import { createActiveRuns } from './runs/active-runs.ts';
+import { createKeeper, type Keeper } from './runs/keeper.ts';
 import { type Database, openDatabase } from './runs/postgres/database.ts';
+import { createPrunings } from './runs/postgres/prune.ts';
+import { readQueueFigures } from './runs/postgres/queue-figures.ts';
 import { createPostgresRunStore } from './runs/postgres/run-store.ts';
-import { createTickets } from './runs/postgres/tickets.ts';
+import { createTickets, type Tickets } from './runs/postgres/tickets.ts';
+import { countSlots, forgetWorker, tellWorker } from './runs/postgres/workers.ts';
+import { createPresence } from './runs/presence.ts';
 import type { ClaimedRun, RunStore } from './runs/run-store.ts';
 import { createSweeper, type Sweeper } from './runs/sweeper.ts';
 import { type WorkOnRunDeps, workOnRun } from './runs/work-on-run.ts';
@@ -30,12 +38,14 @@ export interface OrchestratorDeps extends WorkOnRunDeps {
   readonly slots: Slots;
   readonly dispatcher: Dispatcher;
   readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
   readonly startedAtMs: number;
 }
 
 export interface BuiltDeps extends OrchestratorDeps, Background {
   readonly database: Database;
   readonly sweeper: Sweeper;
+  readonly keeper: Keeper;
 }
 
 /** What a test puts in place of the world. */
@@ -63,13 +73,18 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
   const database = openDatabase({ url: secrets.databaseUrl, maxConnections: config.runs.maxConnections });
   const tickets = createTickets(database.db, (error) => logger.log('queue.failed', { error }));
   const slots = createSlots(config.runs.slots);
-  const runs = createPostgresRunStore({
+  const readFigures = () => readQueueFigures(database.db, config.runs);
+  const metrics = createMetrics({ slots, poolUse: database.use, readFigures, isScraped: secrets.metricsApiKey !== undefined });
+  const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const store = createPostgresRunStore({
     db: database.db,
     tickets,
+    workerId,
     ...toStoreOptions(config),
     onQueued: (slotType) => dispatcher.hint(slotType),
-    onCancelled: () => {},
+    onCancelled: metrics.runs.cancelled,
   });
+  const runs = observeRuns(store, metrics.runs);
   const work = (claimed: ClaimedRun) => workOnRun(claimed, deps);
   const dispatcher = createDispatcher({ runs, slots, pollMs: config.runs.queuePollMs, work, logger });
   const deps: OrchestratorDeps = {
@@ -83,20 +98,18 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
     runs,
     slots,
     dispatcher,
-    activeRuns: createActiveRuns({ runs, slots, heartbeatMs: config.runs.heartbeatMs, logger }),
+    activeRuns: observeAttempts(createActiveRuns({ runs, slots, heartbeatMs: config.runs.heartbeatMs, logger }), metrics.runs),
     settle: (run, chosen) => settleRun(run, chosen, { directory, agentLimits: config.runs.agentLimits }),
     maxRetries: config.runs.maxRetries,
     lifecycle: createLifecycle(),
+    metrics,
     startedAtMs: Date.now(),
   };
-  const sweeper = createSweeper({ runs, intervalMs: config.runs.sweepIntervalMs, onSwept: () => {}, logger });
-  const { activeRuns, lifecycle } = deps;
-  const background = createBackground({ tickets, lifecycle, activeRuns, intake: [dispatcher, sweeper], upkeep: [directory.health] });
+  const background = tend(deps, { tickets, database: database.db, workerId });
   return {
     ...deps,
     ...background,
     database: database.db,
-    sweeper,
     async close() {
       await background.close();
       await network.close();
@@ -105,9 +118,30 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
   };
 }
 
+interface Tools {
+  readonly tickets: Tickets;
+  readonly database: Database;
+  readonly workerId: string;
+}
+
+function tend(deps: OrchestratorDeps, { tickets, database, workerId }: Tools): Background & Pick<BuiltDeps, 'sweeper' | 'keeper'> {
+  const { config, logger, runs, slots, metrics, directory } = deps;
+  const sweeper = createSweeper({ runs, intervalMs: config.runs.sweepIntervalMs, onSwept: metrics.runs.swept, logger });
+  const keeper = createKeeper({ prunings: createPrunings({ db: database, tickets, retention: config.runs.retention }), logger });
+  const presence = createPresence({
+    tell: () => tellWorker(database, { workerId, role: config.role, slots: countSlots(slots) }),
+    forget: () => forgetWorker(database, workerId),
+    intervalMs: config.runs.heartbeatMs,
+    logger,
+  });
+  // Where requests are taken alone, there are workers elsewhere that have the time.
+  const keepers = config.role === 'api' ? [] : [keeper];
+  const intake = [deps.dispatcher, sweeper];
+  return { sweeper, keeper, ...createBackground({ ...deps, tickets, intake, upkeep: [directory.health, presence, ...keepers] }) };
+}
+
 function toStoreOptions({ runs }: OrchestratorConfig) {
   return {
-    workerId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
     leaseMs: runs.leaseMs,
     limits: runs.tenantLimits,
     backgroundTimeoutMs: runs.timeoutMs,

@@ -9,8 +9,18 @@ export interface Database extends Executor {
   transaction<Result>(work: (transaction: Executor) => Promise<Result>): Promise<Result>;
 }
 
+/** The connections of this process. */
+export interface PoolUse {
+  readonly max: number;
+  readonly open: number;
+  readonly idle: number;
+  /** Who waits for one. */
+  readonly waiting: number;
+}
+
 export interface OpenDatabase {
   readonly db: Database;
+  use(): PoolUse;
   close(): Promise<void>;
 }
 
@@ -43,7 +53,11 @@ export function openDatabase({ url, maxConnections }: DatabaseOptions): OpenData
     execute: (query) => statements.execute(query),
     transaction: (work) => transact(pool, work),
   };
-  return { db, close: () => pool.end() };
+  return {
+    db,
+    use: () => ({ max: maxConnections, open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close: () => pool.end(),
+  };
 }
 
 /**

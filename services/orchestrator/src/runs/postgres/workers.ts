@@ -1,5 +1,6 @@
 import type { SlotType } from '@rubot/contracts/agent';
 import { sql } from 'drizzle-orm';
+import type { Slots } from '../../queue/slots.ts';
 import type { Executor } from './database.ts';
 import { orUnavailable } from './failures.ts';
 import { toJson } from './store-context.ts';
@@ -9,6 +10,10 @@ export interface WorkerRecord {
   readonly workerId: string;
   readonly role: string;
   readonly slots: Readonly<Record<SlotType, { readonly size: number; readonly used: number }>>;
+}
+
+export function countSlots({ size, used }: Slots): WorkerRecord['slots'] {
+  return { cpu: { size: size.cpu, used: used('cpu') }, gpu: { size: size.gpu, used: used('gpu') } };
 }
 
 export async function tellWorker(executor: Executor, { workerId, role, slots }: WorkerRecord): Promise<void> {
