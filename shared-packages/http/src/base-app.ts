@@ -59,7 +59,7 @@ export function answerHealthz(c: Context): Response {
 }
 
 /** Asked every few seconds by whoever watches; their lines would bury those of real requests. */
-const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
+const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 
 function traceRequest<Env extends BaseEnv>({ logger, facesClients = false, now }: BaseAppOptions): MiddlewareHandler<Env> {
   return async function traceRequestSpan(c, next) {

@@ -14,7 +14,7 @@ export const COMMON_EVENTS = {
   'service.draining': { level: 'info', message: 'service stops taking requests and finishes those it has' },
   'service.stopped': { level: 'info', message: 'service stopped' },
   'service.failed': { level: 'error', message: 'service failed outside of a request' },
-  'probe.completed': { level: 'debug', message: 'health or readiness told' },
+  'probe.completed': { level: 'debug', message: 'health, readiness or figures told' },
   'request.completed': { level: 'info', message: 'request answered' },
   'upstream.completed': { level: 'info', message: 'call to another service ended' },
 } as const satisfies EventTable;
