@@ -16,12 +16,11 @@ export function fromOpenAiResponse({ status, headers }: Pick<Response, 'status' 
   const headerCode = toKnownCode(headers.get(HEADERS.errorCode));
   const ours = fromOpenAiErrorText(text, status, headerCode);
   if (ours === undefined) return foreignFailure(status, headers, peer, headerCode);
-  const retryAfterMs = readRetryAfterMs(headers);
   const shouldRetry = headers.get(HEADERS.shouldRetry);
   return new RubotError(ours.code, ours.message, {
     saidByPeer: true,
-    ...(ours.param === undefined ? {} : { param: ours.param }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    param: ours.param,
+    retryAfterMs: readRetryAfterMs(headers),
     ...(shouldRetry === null ? {} : { retryable: shouldRetry === 'true' }),
   });
 }
@@ -31,8 +30,7 @@ export function fromOpenAiErrorData(data: unknown): RubotError | undefined {
   const body = ErrorBody.safeParse(data);
   if (!body.success) return undefined;
   const code = toKnownCode(body.data.error.code) ?? 'upstream_failed';
-  const param = body.data.error.param ?? undefined;
-  return new RubotError(code, body.data.error.message, { saidByPeer: true, ...(param === undefined ? {} : { param }) });
+  return new RubotError(code, body.data.error.message, { saidByPeer: true, param: body.data.error.param ?? undefined });
 }
 
 interface ParsedError {

@@ -25,6 +25,7 @@ describe('RubotError', () => {
       ['idempotency_mismatch', 422, 'invalid_request_error', false],
       ['rate_limited', 429, 'rate_limit_error', true],
       ['cancelled', 499, 'request_cancelled', false],
+      ['slow_reader', 408, 'server_error', false],
       ['internal', 500, 'server_error', false],
       ['run_crashed', 500, 'server_error', false],
       ['misconfigured', 500, 'server_error', false],
@@ -35,6 +36,18 @@ describe('RubotError', () => {
       ['deadline_exceeded', 504, 'server_error', false],
     ]);
     expect(Object.keys(ERROR_TABLE)).toEqual([...ERROR_CODES]);
+  });
+
+  it('becomes one that is not to be repeated, and stays the same failure in all else', () => {
+    const cause = new TypeError('socket hang up');
+    const details = { param: 'model', operatorDetail: 'replica 2', saidByPeer: true, cause };
+    const error = new RubotError('rate_limited', 'Too many requests. Wait a second.', { ...details, retryAfterMs: 1_000 });
+    const final = error.toFinal();
+    expect(final).toMatchObject({ code: 'rate_limited', message: error.message, retryable: false, retryAfterMs: undefined, ...details });
+    const { headers } = toOpenAiResponse(final);
+    expect([headers.get('x-should-retry'), headers.get('retry-after')]).toEqual(['false', null]);
+    expect(final.toFinal()).toBe(final);
+    expect('cause' in new RubotError('unavailable', 'Draining.').toFinal()).toBe(false);
   });
 
   it('lends a caller nothing of a foreign error, and keeps it for the log', async () => {

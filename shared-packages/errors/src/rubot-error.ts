@@ -3,12 +3,12 @@ import { ERROR_TABLE } from './codes.ts';
 
 export interface RubotErrorOptions {
   /** The field of the request that is wrong, in OpenAI's path form, such as `messages[0].role`. */
-  readonly param?: string;
-  readonly retryAfterMs?: number;
+  readonly param?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
   /** Overrides the table, where the thrower knows whether an effect may have happened. */
   readonly retryable?: boolean;
   /** For the operator's log alone; never sent to a caller. */
-  readonly operatorDetail?: string;
+  readonly operatorDetail?: string | undefined;
   /** Another rubot service said so itself: it lives, and what failed may lie behind it. */
   readonly saidByPeer?: boolean;
   readonly cause?: unknown;
@@ -28,7 +28,7 @@ export class RubotError extends Error {
   readonly [BRAND] = true;
 
   constructor(code: ErrorCode, message: string, options: RubotErrorOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'RubotError';
     this.code = code;
     this.param = options.param;
@@ -40,6 +40,14 @@ export class RubotError extends Error {
 
   get status(): number {
     return ERROR_TABLE[this.code].status;
+  }
+
+  /** The same failure for a request that must not be repeated as it stands, as some of its work has been done. */
+  toFinal(): RubotError {
+    if (!this.retryable) return this;
+    // Without `retryAfterMs`: a moment to try again at would ask for what must not be.
+    const { code, message, param, operatorDetail, saidByPeer, cause } = this;
+    return new RubotError(code, message, { retryable: false, param, operatorDetail, saidByPeer, cause });
   }
 
   static is(value: unknown): value is RubotError {

@@ -157,3 +157,31 @@ describe('createDeadline', () => {
     deadline.clear();
   });
 });
+
+describe('an answer that does not stop', () => {
+  it('is read up to a limit, and then given up', async () => {
+    const LIMIT_BYTES = 8_388_608;
+    const PIECE = new TextEncoder().encode('x'.repeat(1_048_576));
+    let sentBytes = 0;
+    let isGivenUp = false;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{"ok":true,"filler":"')),
+      pull(controller) {
+        sentBytes += PIECE.length;
+        controller.enqueue(PIECE);
+        // Whole in the end, so that whoever reads on takes it.
+        if (sentBytes < 2 * LIMIT_BYTES) return;
+        controller.enqueue(new TextEncoder().encode('"}'));
+        controller.close();
+      },
+      cancel() {
+        isGivenUp = true;
+      },
+    });
+    const { call, lines } = createCall(async () => new Response(body));
+    await expect(callUpstreamJson(call, Answer)).rejects.toMatchObject({ code: 'upstream_failed', retryable: false });
+    expect(isGivenUp).toBe(true);
+    expect(sentBytes).toBeLessThanOrEqual(LIMIT_BYTES + 2 * PIECE.length);
+    expect(lines).toMatchObject([{ event_type: 'upstream.completed', error: { code: 'upstream_failed' } }]);
+  });
+});

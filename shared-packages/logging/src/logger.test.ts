@@ -44,6 +44,25 @@ describe('logger', () => {
     expect(JSON.stringify(lines)).not.toMatch(/eyJ|my pin|"x"/);
   });
 
+  it('knows a token by its shape, wherever it stands', () => {
+    const { lines, logger } = createRecorder();
+    const token = 'eyJhbGciOiJIUzI1NiJ9.eyJ0ZW5hbnQiOiJhY21lIn0.c2lnbmF0dXJl-_x';
+    logger.log('request.completed', { extra: { bare: token, query: `/x?t=${token}&y=1`, quoted: `got "${token}".` } });
+    expect(lines[0]?.extra).toEqual({ bare: '[redacted]', query: '/x?t=[redacted]&y=1', quoted: 'got "[redacted]".' });
+  });
+
+  it('looks no deeper than four levels, and never for ever', () => {
+    const { lines, logger } = createRecorder();
+    const loop: Record<string, unknown> = { name: 'loop' };
+    loop['self'] = loop;
+    logger.log('request.completed', { extra: { a: { b: { c: { d: { e: 'too deep' } } } }, list: [[[['too deep']]]], loop } });
+    expect(lines[0]?.extra).toEqual({
+      a: { b: { c: { d: '[deep]' } } },
+      list: [[['[deep]']]],
+      loop: { name: 'loop', self: { name: 'loop', self: { name: 'loop', self: '[deep]' } } },
+    });
+  });
+
   it('lets no secret through in what a library says of its failure', () => {
     const { lines, logger } = createRecorder();
     logger.log('request.completed', { error: new TypeError('bad header: Bearer rbt_live_0123456789') });

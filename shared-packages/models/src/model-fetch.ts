@@ -1,4 +1,5 @@
 import { RubotError } from '@rubot/errors';
+import { isEventStream } from '@rubot/http/event-stream';
 import type { FetchLike } from '@rubot/http/upstream';
 import { toInterruption } from './model-failure.ts';
 
@@ -26,7 +27,7 @@ export function createModelFetch({ fetch, endMarker }: ModelFetchOptions): typeo
     // The SDK reads a refusal by itself, and JSON that breaks off does not parse.
     const contentType = response.headers.get('content-type') ?? '';
     if (!response.ok || response.body === null || /\bjson\b/i.test(contentType)) return response;
-    if (!/^text\/event-stream\b/i.test(contentType)) throw await toForeignAnswer(response);
+    if (!isEventStream(response)) throw await toForeignAnswer(response);
     return new Response(guardEnd({ body: response.body, endMarker, signal }), { status: response.status, headers: response.headers });
   };
 }
