@@ -1,7 +1,18 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { type FakeAgent, startFakeAgent, toStepFrame } from '@rubot/testkit/fake-agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask, gatewayHeaders, type Orchestrator, planOf, RUN_ID, readError, startOrchestrator } from './_harness.ts';
+import {
+  ask,
+  contentOf,
+  gatewayHeaders,
+  type Orchestrator,
+  planOf,
+  RUN_ID,
+  readCompletion,
+  readError,
+  readStream,
+  startOrchestrator,
+} from './_harness.ts';
 import { type ReadEvent, readEvents, readRun, textOf } from './_runs.ts';
 
 const USAGE = { prompt_tokens: 5, completion_tokens: 3, total_tokens: 8 };
@@ -94,14 +105,28 @@ describe('an attempt of a run that nobody waits for', () => {
     expect(await readRun(orchestrator, RUN_ID)).toMatchObject({ status: 'failed', error: { code: 'deadline_exceeded' } });
   });
 
-  it('tells a reader who stayed that it failed, and not to ask again, as it goes on', async () => {
+  it('keeps a reader who stayed and has heard nothing yet: the answer is that of the attempt that gave one', async () => {
     refuseOnce(tables, 'unavailable', 503);
     const orchestrator = await startOrchestrator({ agents: [tables] });
     const response = await orchestrator.complete(ask('hi'), { headers: { [HEADERS.onDisconnect]: 'continue' } });
-    expect(response.headers.get(HEADERS.shouldRetry)).toBe('false');
-    expect(await readError(response)).toMatchObject({ status: 503, code: 'unavailable' });
+    expect(contentOf(await readCompletion(response))).toBe('answer of tables');
     const events = await readEvents(orchestrator, RUN_ID);
     expect([turnsOf(events), textOf(events)]).toEqual([['start', 'retry', 'restart', 'end'], 'answer of tables']);
+  });
+
+  it('tells a reader who has heard something that it failed, and not to ask again, as it goes on', async () => {
+    let asked = 0;
+    tables.onCompletion((exchange) => {
+      asked += 1;
+      exchange.sendText('half of it');
+      if (asked === 1) exchange.cut('reset');
+      else exchange.finish();
+    });
+    const orchestrator = await startOrchestrator({ agents: [tables] });
+    const stream = await orchestrator.complete(ask('hi', { stream: true }), { headers: { [HEADERS.onDisconnect]: 'continue' } });
+    expect(await readStream(stream)).toMatchObject({ text: 'half of it', isDone: false, error: { code: 'stream_interrupted' } });
+    const events = await readEvents(orchestrator, RUN_ID);
+    expect(turnsOf(events)).toEqual(['start', 'retry', 'restart', 'end']);
   });
 });
 

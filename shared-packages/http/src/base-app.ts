@@ -16,6 +16,8 @@ export interface BaseVariables {
   failure: unknown;
   /** Set as soon as the run has an id, so that the answer bears it whatever comes of the run. */
   runId: string | undefined;
+  /** Set where the answer, or the refusal, is that of an earlier request under the same key. */
+  isReplay: boolean;
 }
 
 /** What the server under an app lends it with each request; a Worker's lends nothing. */
@@ -86,7 +88,7 @@ function traceRequest<Env extends BaseEnv>({ logger, facesClients = false, now }
       c.set('failure', thrown);
       c.res = toOpenAiResponse(RubotError.from(thrown));
     }
-    setStandingHeaders(c.res.headers, span.traceId, c.get('runId'));
+    setStandingHeaders(c.res.headers, span.traceId, c.var);
     if (c.get('spanIsDeferred') !== true) {
       const failure = c.get('failure');
       span.end({ ...(failure === undefined ? {} : { error: failure }), extra: { status: c.res.status, route: routePath(c, -1) } });
@@ -100,11 +102,12 @@ export function deferSpanEnd<Env extends BaseEnv>(c: Context<Env>): Span {
   return c.get('span');
 }
 
-function setStandingHeaders(headers: Headers, traceId: string, runId: string | undefined): void {
+function setStandingHeaders(headers: Headers, traceId: string, { runId, isReplay }: Readonly<Partial<BaseVariables>>): void {
   headers.set(HEADERS.traceId, traceId);
   headers.set(HEADERS.requestId, traceId);
   headers.set(HEADERS.apiVersion, API_VERSION);
   if (runId !== undefined) headers.set(HEADERS.runId, runId);
+  if (isReplay === true) headers.set(HEADERS.idempotentReplayed, 'true');
 }
 
 function assertWireVersion(version: string | undefined): void {

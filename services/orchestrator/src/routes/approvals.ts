@@ -1,4 +1,3 @@
-import { HEADERS } from '@rubot/contracts/headers';
 import { ApprovalDecision } from '@rubot/contracts/runs';
 import type { BaseEnv } from '@rubot/http/base-app';
 import { readJsonBody } from '@rubot/http/body';
@@ -21,7 +20,7 @@ export function decideHandler({ runs, config }: OrchestratorDeps): Handler<BaseE
     const approval = { runId, toolCallId, decision, dataBearer: caller.dataBearer, bearerGrant: readBearerGrant(c.req.raw.headers) };
     const idempotency = readIdempotencyKey(c, '', bytes);
     const isReplay = await onceUnderKey(runs, idempotency, caller, () => runs.decide(approval, caller, idempotency));
-    if (isReplay) c.header(HEADERS.idempotentReplayed, 'true');
+    if (isReplay) c.set('isReplay', true);
     return c.json(await findRun(c, runs, caller));
   };
 }

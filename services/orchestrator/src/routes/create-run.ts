@@ -1,4 +1,3 @@
-import { HEADERS } from '@rubot/contracts/headers';
 import type { RunResource } from '@rubot/contracts/runs';
 import type { BaseEnv } from '@rubot/http/base-app';
 import type { Handler } from 'hono';
@@ -16,7 +15,7 @@ export function createRunHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
     c.set('runId', runId);
     c.header('location', `/v1/runs/${runId}`);
     if (admitted.status === 'queued') return c.json(toQueued(run, admitted.createdAtSeconds), 202);
-    c.header(HEADERS.idempotentReplayed, 'true');
+    c.set('isReplay', true);
     return c.json(await findRunById(c, deps.runs, run.caller, runId), 202);
   };
 }

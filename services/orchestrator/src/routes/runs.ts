@@ -1,4 +1,3 @@
-import { HEADERS } from '@rubot/contracts/headers';
 import { RunId } from '@rubot/contracts/ids';
 import { ListRunsQuery, type RunResource } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
@@ -39,7 +38,7 @@ export function cancelRunHandler({ runs, activeRuns }: OrchestratorDeps): Handle
       const { status } = await findRun(c, runs, owner);
       throw new RubotError('conflict', `The run has ended already: it is ${status}.`);
     });
-    if (isReplay) c.header(HEADERS.idempotentReplayed, 'true');
+    if (isReplay) c.set('isReplay', true);
     activeRuns.abort(id, new RubotError('cancelled', 'The run was cancelled by request.'));
     return c.json(await findRun(c, runs, owner));
   };

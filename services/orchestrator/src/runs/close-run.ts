@@ -15,14 +15,16 @@ export interface Progress {
   planner: Plan['planner'] | undefined;
   planningUsage: Usage;
   running: readonly RunningSlice[];
+  /** Whether anything of the answer was given out. */
+  hasSpoken: boolean;
   /** Stands when the answer is whole, or as whole as it can be before a person has decided. */
   end: AnswerEnd | undefined;
   failure: RubotError | RunMovedError | undefined;
 }
 
 /**
- * Leaves the run with its one outcome, waiting for a person, or in the queue for another attempt. Where it goes on, or nobody could write
- * down that it does not, the failure becomes one that must not be answered by the same request again.
+ * Leaves the run with its one outcome, waiting for a person, or in the queue for another attempt. Where it goes on, the failure
+ * becomes a RunMovedError, or after the first word one that must not be answered by the same request again; so where nobody could write down that it does not.
  */
 export async function closeRun(run: Run, progress: Progress): Promise<void> {
   const { end, failure } = progress;
@@ -36,7 +38,8 @@ export async function closeRun(run: Run, progress: Progress): Promise<void> {
   const outcomes = await Promise.all(progress.running.map(({ outcome }) => outcome));
   try {
     const isOver = await settle(run, progress, outcomes, error, mayPass);
-    if (failure !== undefined && !isOver) progress.failure = toFinalError(failure);
+    // Whoever has heard nothing yet can wait for the next attempt; whoever has can read on, but not ask again.
+    if (failure !== undefined && !isOver) progress.failure = progress.hasSpoken ? toFinalError(failure) : new RunMovedError();
   } catch (unwritten) {
     run.span.log('run.left', { error: unwritten });
     // An answer may be whole; but if nobody could prove it later, it may not pass for one.

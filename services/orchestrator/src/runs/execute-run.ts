@@ -2,7 +2,7 @@ import { NO_USAGE } from '@rubot/contracts/chat-response';
 import { RubotError } from '@rubot/errors';
 import type { Agent } from '../agents/agent.ts';
 import type { GatewayClient } from '../clients/gateway.ts';
-import type { Answer, AnswerEnd, AnswerPart } from '../dispatch/answer.ts';
+import { type Answer, type AnswerEnd, type AnswerPart, saysSomething } from '../dispatch/answer.ts';
 import { type ApprovalEnd, toApprovalEnd } from '../dispatch/approval-notice.ts';
 import type { AgentClientOptions } from '../dispatch/call-agent.ts';
 import { dispatch } from '../dispatch/dispatch.ts';
@@ -31,7 +31,14 @@ export interface ExecuteRunDeps extends PlanningDeps {
  * @throws RunMovedError before the first part, where the answer is given elsewhere
  */
 export async function* executeRun(run: Run, eligible: readonly Agent[], deps: ExecuteRunDeps): Answer {
-  const progress: Progress = { planner: undefined, planningUsage: NO_USAGE, running: [], end: undefined, failure: undefined };
+  const progress: Progress = {
+    planner: undefined,
+    planningUsage: NO_USAGE,
+    running: [],
+    hasSpoken: false,
+    end: undefined,
+    failure: undefined,
+  };
   let approval: ApprovalEnd | undefined;
   deps.activeRuns.enter(run);
   try {
@@ -41,7 +48,7 @@ export async function* executeRun(run: Run, eligible: readonly Agent[], deps: Ex
     await deps.settle(run, chosen);
     run.recorder.setPlan(storePlan(chosen));
     progress.running = dispatch(run, chosen.plan, deps);
-    const outcomes = yield* record(mergeSlices(progress.running), run);
+    const outcomes = yield* record(mergeSlices(progress.running), run, progress);
     assertNotStopped(run);
     const failure = findFailure(chosen.plan, outcomes);
     if (failure !== undefined) throw failure;
@@ -63,6 +70,7 @@ export async function* executeRun(run: Run, eligible: readonly Agent[], deps: Ex
 async function* record<End>(
   parts: AsyncGenerator<AnswerPart, End, undefined>,
   { recorder }: Run,
+  progress: Progress,
 ): AsyncGenerator<AnswerPart, End, undefined> {
   let isOver = false;
   try {
@@ -71,6 +79,7 @@ async function* record<End>(
       isOver = done === true;
       if (done === true) return value;
       recorder.add(value);
+      progress.hasSpoken ||= saysSomething(value);
       yield value;
     }
   } finally {

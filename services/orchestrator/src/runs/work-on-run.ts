@@ -12,6 +12,7 @@ import { beginRun } from './begin-run.ts';
 import { type ExecuteRunDeps, executeRun } from './execute-run.ts';
 import { isTransient } from './outcome.ts';
 import type { Retries } from './run.ts';
+import { RunMovedError } from './run-moved.ts';
 import type { ClaimedRun } from './run-store.ts';
 
 export interface WorkOnRunDeps extends ExecuteRunDeps {
@@ -36,6 +37,7 @@ export async function workOnRun(claimed: ClaimedRun, deps: WorkOnRunDeps): Promi
     await readToEnd(executeRun(run, eligible, deps));
     span.end();
   } catch (thrown) {
+    if (thrown instanceof RunMovedError) return span.end();
     span.end({ error: thrown });
     if (thrown instanceof NotBegunError) await fail(claimed, thrown.reason, deps);
   }
