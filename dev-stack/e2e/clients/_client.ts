@@ -30,15 +30,17 @@ export interface Connection {
 
 export interface ConnectOptions extends ClientOptions {
   readonly speaker?: Partial<Speaker>;
+  /** Sent with every request, beside those that say who speaks. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A client as its users have it, with the retries it makes by itself. */
-export function connect(sdk: Sdk, stack: Stack, { speaker, ...options }: ConnectOptions = {}): Connection {
+export function connect(sdk: Sdk, stack: Stack, { speaker, headers, ...options }: ConnectOptions = {}): Connection {
   let attempts = 0;
   const client = new sdk.OpenAI({
     baseURL: `${stack.urls.gateway}/v1`,
     apiKey: stack.keys.GATEWAY_API_KEY,
-    defaultHeaders: toChatSourceHeaders(stack, speaker),
+    defaultHeaders: { ...toChatSourceHeaders(stack, speaker), ...headers },
     fetch(url, init) {
       attempts += 1;
       return fetch(url, init);
