@@ -5,6 +5,7 @@ import { type Account, type Cost, openAccount, PAYERS, type Payer } from './acco
 import type { AnswerKind } from './answers.ts';
 import { CONCURRENCY, measureCompletions, openRunCount, type RunCount } from './completions.ts';
 import { measureFirstToken } from './first-token.ts';
+import { type OwnQueue, openOwnQueue } from './own-queue.ts';
 import type { DurablePlan } from './plan.ts';
 import { openRawQueue, type RawQueue } from './raw-queue.ts';
 import { openRawSql, type RawSql } from './raw-sql.ts';
@@ -27,10 +28,21 @@ export interface FirstTokenResult {
   readonly streams: number;
 }
 
+export const QUEUE_SUBJECTS = ['raw pg-boss', 'queue of runs'] as const;
+export type QueueSubject = (typeof QUEUE_SUBJECTS)[number];
+
+export interface QueueResult {
+  readonly perSecond: Readonly<Record<QueueSubject, Spread>>;
+  /** Runs against raw jobs, round by round; over 1 is more runs. */
+  readonly ratio: Spread;
+  /** At half of the runs a second that it can. */
+  readonly start: { readonly ratePerSecond: number; readonly p50Ms: number; readonly p99Ms: number };
+}
+
 export interface DurableResult {
   readonly completions: Readonly<Record<CompletionSubject, CompletionResult>>;
   readonly firstToken: Readonly<Record<AnswerKind, Readonly<Record<Entrance, FirstTokenResult>>>>;
-  readonly jobsPerSecond: Spread;
+  readonly queue: QueueResult;
 }
 
 /** All that is measured, opened once, so that rounds can alternate. */
@@ -39,17 +51,19 @@ interface Bench {
   readonly runs: RunCount;
   readonly rawSql: RawSql;
   readonly rawQueue: RawQueue;
+  readonly ownQueue: OwnQueue;
   readonly account: Account;
 }
 
 export async function measureDurable(stack: DurableStack, plan: DurablePlan): Promise<DurableResult> {
-  const [rawSql, rawQueue] = await Promise.all([
+  const [rawSql, rawQueue, ownQueue] = await Promise.all([
     stack.createDatabase('raw_sql').then(openRawSql),
     stack.createDatabase('raw_queue').then(openRawQueue),
+    stack.createDatabase('own_queue').then(openOwnQueue),
   ]);
   const runs = openRunCount(stack.databaseUrl);
   const account = openAccount(stack.databaseUrl, stack.processIds);
-  const bench: Bench = { stack, runs, rawSql, rawQueue, account };
+  const bench: Bench = { stack, runs, rawSql, rawQueue, ownQueue, account };
   try {
     await warmUp(bench, plan.warmUpMs);
     const turns = await takeTurns(COMPLETION_SUBJECTS, plan.completions, (subject, turnMs) =>
@@ -58,10 +72,10 @@ export async function measureDurable(stack: DurableStack, plan: DurablePlan): Pr
     return {
       completions: toCompletionResults(turns),
       firstToken: { instant: await measureFirstTokens(bench, 'instant', plan), paced: await measureFirstTokens(bench, 'paced', plan) },
-      jobsPerSecond: await measureQueue(bench, plan),
+      queue: await measureQueue(bench, plan),
     };
   } finally {
-    await Promise.all([rawSql.close(), rawQueue.close(), runs.close(), account.close()]);
+    await Promise.all([rawSql, rawQueue, ownQueue, runs, account].map((opened) => opened.close()));
   }
 }
 
@@ -69,7 +83,7 @@ export async function measureDurable(stack: DurableStack, plan: DurablePlan): Pr
 async function warmUp(bench: Bench, turnMs: number): Promise<void> {
   for (const subject of COMPLETION_SUBJECTS) await completeFrom(bench, subject, subject === 'raw SQL' ? turnMs / 4 : turnMs);
   await measureFirstToken(bench.stack.targets['whole path'], 'paced', turnMs / 4);
-  await bench.rawQueue.measure(turnMs / 4);
+  for (const subject of QUEUE_SUBJECTS) await queueOf(bench, subject).measure(turnMs / 4);
 }
 
 function completeFrom({ stack, runs, rawSql }: Bench, subject: CompletionSubject, turnMs: number): Promise<ClosedLoop> {
@@ -85,9 +99,21 @@ async function measureFirstTokens({ stack }: Bench, kind: AnswerKind, plan: Dura
   });
 }
 
-async function measureQueue({ rawQueue }: Bench, plan: DurablePlan): Promise<Spread> {
-  const { raw } = await takeTurns(['raw'], plan.queue, (_, turnMs) => rawQueue.measure(turnMs));
-  return toSpread(raw.map(({ perSecond }) => perSecond));
+function queueOf({ rawQueue, ownQueue }: Bench, subject: QueueSubject): RawQueue {
+  return subject === 'raw pg-boss' ? rawQueue : ownQueue;
+}
+
+async function measureQueue(bench: Bench, plan: DurablePlan): Promise<QueueResult> {
+  const turns = await takeTurns(QUEUE_SUBJECTS, plan.queue, (subject, turnMs) => queueOf(bench, subject).measure(turnMs));
+  const rates = mapValues(turns, (own) => own.map(({ perSecond }) => perSecond));
+  const perSecond = mapValues(rates, toSpread);
+  const ratePerSecond = perSecond['queue of runs'].median / 2;
+  const latenciesMs = await bench.ownQueue.measureStart(ratePerSecond, plan.queue.rounds * plan.queue.turnMs);
+  return {
+    perSecond,
+    ratio: toPairedSpread(rates['queue of runs'], rates['raw pg-boss'], divide),
+    start: { ratePerSecond, p50Ms: percentile(latenciesMs, 50), p99Ms: percentile(latenciesMs, 99) },
+  };
 }
 
 type ChargedTurn = ClosedLoop & { readonly cost: Cost };
@@ -98,7 +124,7 @@ function toCompletionResults(turns: Record<CompletionSubject, ChargedTurn[]>): R
     const rates = own.map(({ perSecond }) => perSecond);
     return {
       perSecond: toSpread(rates),
-      ratio: toPairedSpread(rates, raw, (left, right) => left / right),
+      ratio: toPairedSpread(rates, raw, divide),
       cpuMs: toMedianCpuTimes(own.flatMap(({ cost }) => cost.cpuMs ?? [])),
       walBytes: medianOf(own.map(({ cost }) => cost.walBytes)),
     };
@@ -108,6 +134,10 @@ function toCompletionResults(turns: Record<CompletionSubject, ChargedTurn[]>): R
 function toMedianCpuTimes(turns: readonly Readonly<Record<Payer, number>>[]): Readonly<Record<Payer, number>> | undefined {
   if (turns.length === 0) return undefined;
   return Object.fromEntries(PAYERS.map((payer) => [payer, medianOf(turns.map((turn) => turn[payer]))])) as Record<Payer, number>;
+}
+
+function divide(left: number, right: number): number {
+  return left / right;
 }
 
 function medianOf(values: readonly number[]): number {

@@ -14,7 +14,7 @@ export const DURABLE_PLANS: Readonly<Record<BenchLength, DurablePlan>> = {
   quick: {
     warmUpMs: 1_000,
     completions: { rounds: 3, turnMs: 600 },
-    firstToken: { rounds: 1, turnMs: 2_500 },
+    firstToken: { rounds: 1, turnMs: 3_500 },
     queue: { rounds: 3, turnMs: 500 },
   },
   usual: {

@@ -17,7 +17,9 @@ const LOOK_AGAIN_MS = 2;
 /** pg-boss as its users have it. */
 export async function openRawQueue(databaseUrl: string): Promise<RawQueue> {
   const boss = new PgBoss({ connectionString: databaseUrl, max: MAX_CONNECTIONS, schedule: false });
-  boss.on('error', (error) => process.stderr.write(`pg-boss: ${error.message}\n`));
+  let isClosing = false;
+  // Its connections outlive its end by a moment, in which the database may go.
+  boss.on('error', (error) => isClosing || process.stderr.write(`pg-boss: ${error.message}\n`));
   await boss.start();
   await boss.createQueue(QUEUE);
 
@@ -55,6 +57,9 @@ export async function openRawQueue(databaseUrl: string): Promise<RawQueue> {
       if (count !== sent.count) throw new Error(`${sent.count} jobs were sent and ${count} done`);
       return { count, perSecond: (count * 1_000) / (performance.now() - startMs) };
     },
-    close: () => boss.stop({ graceful: false }),
+    async close() {
+      isClosing = true;
+      await boss.stop({ graceful: false });
+    },
   };
 }

@@ -2,7 +2,7 @@ import { renderTable, showSpread } from '../table.ts';
 import { PAYERS } from './account.ts';
 import { ANSWERS, type AnswerKind, INSTANT_TOKENS, PACE_MS, PACED_TOKENS } from './answers.ts';
 import { CONCURRENCY } from './completions.ts';
-import type { CompletionResult, DurableResult } from './measure.ts';
+import type { CompletionResult, DurableResult, QueueResult } from './measure.ts';
 import { MAX_CONNECTIONS } from './raw-sql.ts';
 import { ENTRANCES } from './start-stack.ts';
 
@@ -11,7 +11,7 @@ const TITLES: Readonly<Record<AnswerKind, string>> = {
   paced: `Time to the first token, ${CONCURRENCY} streams of ${PACED_TOKENS} tokens, ${PACE_MS} ms apart`,
 };
 
-export function renderReport({ completions, firstToken, jobsPerSecond }: DurableResult): readonly string[] {
+export function renderReport({ completions, firstToken, queue }: DurableResult): readonly string[] {
   return [
     'durable completions, in alternating rounds',
     'Whole path: client → gateway in raw workerd → orchestrator → agent → model, runs in PostgreSQL that waits for its disk; a process each, logs on.',
@@ -23,10 +23,7 @@ export function renderReport({ completions, firstToken, jobsPerSecond }: Durable
     ...renderCpuTimes(completions),
     '',
     ...ANSWERS.flatMap((kind) => [...renderFirstToken(TITLES[kind], firstToken[kind]), '']),
-    ...renderTable([
-      [`Queue, ${CONCURRENCY} producers, one consumer`, 'jobs/s'],
-      ['raw pg-boss', showSpread(jobsPerSecond, 0)],
-    ]),
+    ...renderQueue(queue),
   ];
 }
 
@@ -57,4 +54,16 @@ function renderFirstToken(title: string, results: DurableResult['firstToken'][An
     return [entrance, `${p50Ms.toFixed(1)} ms`, `${p99Ms.toFixed(1)} ms`, String(streams)];
   });
   return renderTable([[title, 'p50', 'p99', 'streams'], ...rows]);
+}
+
+function renderQueue({ perSecond, ratio, start }: QueueResult): readonly string[] {
+  const { ratePerSecond, p50Ms, p99Ms } = start;
+  return [
+    ...renderTable([
+      [`Queue, ${CONCURRENCY} producers, in this process`, 'a second', 'ratio to raw pg-boss'],
+      ['raw pg-boss: send, fetch, complete', showSpread(perSecond['raw pg-boss'], 0), showSpread({ median: 1, min: 1, max: 1 }, 2)],
+      ['runs: admit, claim, finish', showSpread(perSecond['queue of runs'], 0), showSpread(ratio, 2)],
+    ]),
+    `From admission to the beginning of its work, at ${ratePerSecond.toFixed(0)} runs a second, open loop: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms.`,
+  ];
 }
