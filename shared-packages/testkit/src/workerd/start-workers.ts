@@ -13,7 +13,7 @@ export interface WorkerToStart {
   readonly variables: Readonly<Record<string, string>>;
   /** Port on 127.0.0.1; any free one by default. */
   readonly port?: number;
-  /** Stands in for Workers that are bound but not started, by binding name. */
+  /** Stands in, by binding name, for Workers that are bound but not started, and for what is bound in some environments alone. */
   readonly standIns?: Readonly<Record<string, (request: Request) => Promise<Response>>>;
 }
 
@@ -90,7 +90,7 @@ export async function startWorkers({ workers, persistDirectory, onLine, onNoise 
 
 async function prepareWorker(toStart: WorkerToStart): Promise<PreparedWorker> {
   const config = await readWranglerConfig(toStart.directory);
-  const bound = config.services.map(({ binding, service }) => [binding, toStart.standIns?.[binding] ?? service]);
+  const bound = config.services.map(({ binding, service }) => [binding, service]);
   const options = {
     name: config.name,
     modules: true,
@@ -98,7 +98,7 @@ async function prepareWorker(toStart: WorkerToStart): Promise<PreparedWorker> {
     compatibilityDate: config.compatibility_date,
     compatibilityFlags: config.compatibility_flags,
     bindings: { ...toStart.variables },
-    serviceBindings: Object.fromEntries(bound),
+    serviceBindings: { ...Object.fromEntries(bound), ...toStart.standIns },
     d1Databases: Object.fromEntries(config.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
   } satisfies WorkerOptions;

@@ -1,0 +1,44 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CHAT, createHarness } from './_harness.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const LINKED = { status: 'linked', tenant_id: 'acme', allowed_agents: null };
+
+describe('what the gateway remembers of who speaks', () => {
+  it('is believed for five seconds and no longer: so soon an unbound sender is out, in every isolate', async () => {
+    let answer: unknown = LINKED;
+    const gateway = await createHarness({ middleware: async () => Response.json(answer) });
+    await gateway.complete(CHAT);
+    answer = { status: 'unlinked' };
+    vi.advanceTimersByTime(4_999);
+    await gateway.complete(CHAT);
+    expect([gateway.toMiddleware.length, gateway.toOrchestrator.length]).toEqual([1, 2]);
+    vi.advanceTimersByTime(2);
+    expect(await (await gateway.complete(CHAT)).json()).toMatchObject({ rubot: { status: 'sender_unlinked' } });
+    expect([gateway.toMiddleware.length, gateway.toOrchestrator.length]).toEqual([2, 2]);
+  });
+
+  it('is not prolonged by being asked for', async () => {
+    const gateway = await createHarness({ middleware: async () => Response.json(LINKED) });
+    for (let second = 0; second <= 6; second += 1) {
+      await gateway.complete(CHAT);
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(gateway.toMiddleware).toHaveLength(2);
+  });
+
+  it('is never that somebody is not linked', async () => {
+    let answer: unknown = { status: 'unlinked' };
+    const gateway = await createHarness({ middleware: async () => Response.json(answer) });
+    await gateway.complete(CHAT);
+    answer = LINKED;
+    await gateway.complete(CHAT);
+    expect([gateway.toMiddleware.length, gateway.toOrchestrator.length]).toEqual([2, 1]);
+  });
+});
