@@ -7,6 +7,7 @@ import { identifyCaller } from './middleware/identify-caller.ts';
 import { passHeaders } from './middleware/pass-headers.ts';
 import { decideApprovalHandler } from './routes/approvals.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
+import { listDeadLettersHandler, redriveHandler } from './routes/dead-letters.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/identity-bindings.ts';
 import { renewBearerHandler } from './routes/internal/bearers.ts';
 import { listModelsHandler, retrieveModelHandler } from './routes/models.ts';
@@ -40,6 +41,8 @@ export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   app.get('/admin/identity-bindings', listBindingsHandler(deps));
   app.post('/admin/identity-bindings', createBindingHandler(deps));
   app.delete('/admin/identity-bindings/:senderId', deleteBindingHandler(deps));
+  app.get('/admin/dead-letters', listDeadLettersHandler(deps));
+  app.post('/admin/dead-letters/redrive', redriveHandler(deps));
 
   return app;
 }

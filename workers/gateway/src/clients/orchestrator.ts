@@ -1,9 +1,10 @@
 import { ChatCompletion } from '@rubot/contracts/chat-response';
+import { DeadLetterList, type ListDeadLettersQuery, RedriveReport, type RedriveRequest } from '@rubot/contracts/dead-letters';
 import { formatAllowedAgents, HEADERS } from '@rubot/contracts/headers';
 import { ModelList } from '@rubot/contracts/models';
 import { RunEventPage, RunList, RunResource } from '@rubot/contracts/runs';
 import type { ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
-import { RubotError } from '@rubot/errors';
+import { isEventStream, toEventStream } from '@rubot/http/event-stream';
 import {
   callUpstream,
   callUpstreamJson,
@@ -74,6 +75,8 @@ export interface OrchestratorClient {
   /** A page or a stream, as the client's headers ask. */
   readRunEvents(call: ForwardedCall, context: CallContext): Promise<WholeAnswer | StreamAnswer>;
   listModels(caller: Caller, context: CallContext): Promise<ModelList>;
+  listDeadLetters(query: ListDeadLettersQuery, context: CallContext): Promise<DeadLetterList>;
+  redrive(request: RedriveRequest, context: CallContext): Promise<RedriveReport>;
   /** @throws RubotError `unavailable` when it cannot do its work */
   checkReady(context: CallContext): Promise<void>;
 }
@@ -113,6 +116,11 @@ export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders
     };
   }
 
+  /** In nobody's name. A redrive that is sent twice revives a run once. */
+  function toOperatorCall(method: UpstreamCall['method'], target: string, context: CallContext): UpstreamCall {
+    return { ...hop, method, url: `${baseUrl}${target}`, headers: hopHeaders, isIdempotent: true, ...context };
+  }
+
   async function requestWhole(call: ForwardedCall | RunCall, context: CallContext, schema: z.ZodType): Promise<WholeAnswer> {
     const upstreamCall = toUpstreamCall(call, context);
     return readWhole(upstreamCall, await callUpstream(upstreamCall), schema);
@@ -122,7 +130,7 @@ export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders
     complete: (call, context) => requestWhole(call, context, ChatCompletion),
     async streamCompletion(call, context) {
       const stream = await callUpstream(toUpstreamCall(call, context));
-      await assertEventStream(stream);
+      await toEventStream(stream, PEER);
       return { stream };
     },
     requestRuns: (call, context) => requestWhole(call, context, RunsBody),
@@ -136,8 +144,16 @@ export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders
         { ...hop, method: 'GET', url: `${baseUrl}/v1/models`, headers: { ...hopHeaders, ...toCallerHeaders(caller) }, ...context },
         ModelList,
       ),
+    listDeadLetters: (query, context) =>
+      callUpstreamJson(toOperatorCall('GET', `/admin/dead-letters?${toSearch(query)}`, context), DeadLetterList),
+    redrive: (request, context) =>
+      callUpstreamJson({ ...toOperatorCall('POST', '/admin/dead-letters/redrive', context), body: JSON.stringify(request) }, RedriveReport),
     checkReady: (context) => callUpstreamWithoutBody({ ...hop, method: 'GET', url: `${baseUrl}/readyz`, headers: hopHeaders, ...context }),
   };
+}
+
+function toSearch(query: ListDeadLettersQuery): URLSearchParams {
+  return new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
 }
 
 function toCallerHeaders({ tenantId, sessionId, senderId, allowedAgents }: Caller): Record<string, string> {
@@ -159,19 +175,4 @@ const RunsBody = z.union([RunResource, RunList]);
 async function readWhole(call: UpstreamCall, answer: UpstreamAnswer, schema: z.ZodType): Promise<WholeAnswer> {
   const { bytes } = await readUpstreamBody(call, answer, schema);
   return { status: answer.response.status, bytes };
-}
-
-function isEventStream({ headers, body }: Response): boolean {
-  return (headers.get('content-type') ?? '').startsWith('text/event-stream') && body !== null;
-}
-
-async function assertEventStream({ response, span }: UpstreamAnswer): Promise<void> {
-  if (isEventStream(response)) return;
-  const contentType = response.headers.get('content-type') ?? 'no content type';
-  const error = new RubotError('upstream_failed', `${PEER} did not answer with a stream. Check what stands in front of it.`, {
-    operatorDetail: `status ${response.status}, ${contentType}`,
-  });
-  span.end({ error });
-  await response.body?.cancel();
-  throw error;
 }
