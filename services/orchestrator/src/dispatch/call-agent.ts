@@ -2,8 +2,8 @@ import { type SliceBrief, STEPS_HELD } from '@rubot/contracts/agent';
 import type { ChatMessage, ChatRequest } from '@rubot/contracts/chat-request';
 import { HEADERS } from '@rubot/contracts/headers';
 import { modelOfAgent } from '@rubot/contracts/models';
-import { RubotError } from '@rubot/errors';
 import type { Deadline } from '@rubot/http/deadline';
+import { toEventStream } from '@rubot/http/event-stream';
 import { callUpstream, type FetchLike, type UpstreamAnswer } from '@rubot/http/upstream';
 import type { Span } from '@rubot/logging/span';
 import type { PlannedSlice } from '../planning/plan.ts';
@@ -60,7 +60,7 @@ export async function callAgent(call: AgentCall, { fetch, apiKey }: AgentClientO
       span,
       deadline,
     });
-    return { ...upstream, body: await toStream(upstream, peer) };
+    return { ...upstream, body: await toEventStream(upstream, peer) };
   });
   return { ...answer, peer, bearer, end };
 }
@@ -95,15 +95,4 @@ function toBody(request: ChatRequest, slice: PlannedSlice, brief: SliceBrief | u
     stream: true,
     stream_options: { ...request.stream_options, include_usage: true },
   });
-}
-
-async function toStream({ response, span }: UpstreamAnswer, peer: string): Promise<ReadableStream<Uint8Array>> {
-  const contentType = response.headers.get('content-type') ?? 'no content type';
-  if (response.body !== null && /^text\/event-stream\b/i.test(contentType)) return response.body;
-  const error = new RubotError('upstream_failed', `${peer} did not answer with a stream. Check what stands in front of it.`, {
-    operatorDetail: `status ${response.status}, ${contentType}`,
-  });
-  span.end({ error });
-  await response.body?.cancel();
-  throw error;
 }

@@ -8,7 +8,6 @@ import type { DataBearer, Run } from '../runs/run.ts';
 import { readAgentStream } from './agent-stream.ts';
 import type { AnswerPart } from './answer.ts';
 import { type AgentAnswer, type AgentClientOptions, callAgent } from './call-agent.ts';
-import { toFinalError } from './final-error.ts';
 import { type HeldCall, isUndecided } from './held-calls.ts';
 import type { Standing } from './replay.ts';
 import type { SliceAccount } from './slice-account.ts';
@@ -70,7 +69,7 @@ async function* relayCall(relay: SliceRelay, held: readonly HeldCall[] | undefin
     failure = RubotError.from(toReason(thrown, run.deadline));
     answer.span.end({ error: failure });
     // The agent had begun: its model was asked, and its tools may have done something.
-    throw toFinalError(failure);
+    throw failure.toFinal();
   } finally {
     // What ended the run, its database or its client, says nothing of the agent.
     answer.end(failure !== undefined && run.deadline.signal.aborted ? abandoned() : failure);

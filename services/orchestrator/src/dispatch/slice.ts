@@ -5,7 +5,6 @@ import type { PlannedSlice } from '../planning/plan.ts';
 import type { Run } from '../runs/run.ts';
 import type { AnswerPart } from './answer.ts';
 import type { AgentClientOptions } from './call-agent.ts';
-import { toFinalError } from './final-error.ts';
 import { abandoned, relaySlice } from './relay-slice.ts';
 import { createSliceAccount, type SliceTotal } from './slice-account.ts';
 import { createSliceJournal } from './slice-journal.ts';
@@ -57,7 +56,7 @@ export async function* streamSlice({ run, slice, prepare, client, onEnd }: Slice
     error = preparation.status === 'skipped' ? preparation.reason : undefined;
   } catch (thrown) {
     // Whatever failed, the steps that are on record have been done.
-    error = journal.isEmpty ? RubotError.from(thrown) : toFinalError(RubotError.from(thrown));
+    error = journal.isEmpty ? RubotError.from(thrown) : RubotError.from(thrown).toFinal();
   } finally {
     const outcome: SliceOutcome = { slice, status, error, pendingCalls, ...account.total() };
     span.end({

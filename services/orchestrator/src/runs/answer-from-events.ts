@@ -3,9 +3,8 @@ import { NO_USAGE } from '@rubot/contracts/chat-response';
 import type { RunEvent, RunResource } from '@rubot/contracts/runs';
 import { RubotError } from '@rubot/errors';
 import { fromOpenAiErrorData } from '@rubot/errors/from-openai';
-import type { Answer, AnswerEnd, AnswerPart } from '../dispatch/answer.ts';
+import { type Answer, type AnswerEnd, type AnswerPart, saysSomething } from '../dispatch/answer.ts';
 import { toApprovalEnd } from '../dispatch/approval-notice.ts';
-import { toFinalError } from '../dispatch/final-error.ts';
 import { type EventPage, followEvents } from './follow-events.ts';
 import type { RunOwner, RunStore } from './run-store.ts';
 
@@ -14,6 +13,8 @@ export interface AnswerFromEventsOptions {
   readonly runId: string;
   readonly owner: RunOwner;
   readonly pollMs: number;
+  /** True for a reader that is shown nothing before the end: of a run that is begun again it gets the new words alone. */
+  readonly isWhole: boolean;
   /** Aborted with the reason for which the reader waits no longer. */
   readonly signal: AbortSignal;
 }
@@ -23,23 +24,28 @@ const PAGE_SIZE = 200;
 /**
  * The answer of a run that is worked on elsewhere, or was given already: what its events say from its last beginning on.
  *
- * @throws RubotError the run's own; `stream_interrupted` when it is begun again after it had said something; the signal's reason
+ * @throws RubotError the run's own; `stream_interrupted` when it is begun again after its reader was told something; the signal's reason
  */
 export async function* answerFromEvents(options: AnswerFromEventsOptions): Answer {
-  const { runs, runId, owner, pollMs, signal } = options;
+  const { runs, runId, owner, pollMs, isWhole, signal } = options;
   const run = await runs.find(runId, owner);
   if (run === undefined) throw new RubotError('not_found', `The run ${runId} is not kept any more. Ask with another Idempotency-Key.`);
   const afterSeq = await runs.findLastSeq(runId, 'restart');
   const pages = followEvents({ runs, run, owner, afterSeq, pageSize: PAGE_SIZE, pollMs, signal });
-  const told: Told = { hasSpoken: false, end: undefined };
+  const telling = createTelling(options);
   try {
     for (;;) {
       const { done, value } = await pages.next();
-      if (done === true) return told.end ?? fail(value, signal);
-      yield* tell(value, told, runId);
+      if (done === true) {
+        const end = telling.end() ?? fail(value, signal);
+        yield* telling.takeParts();
+        return end;
+      }
+      telling.hear(value);
       const calls = await findPendingCalls(options, value);
+      if (!isWhole || calls !== undefined) yield* telling.takeParts();
       if (calls === undefined) continue;
-      const { parts, end } = toApprovalEnd(runId, calls, told);
+      const { parts, end } = toApprovalEnd(runId, calls, { hasSpoken: telling.hasSpoken() });
       yield* parts;
       return end;
     }
@@ -48,21 +54,47 @@ export async function* answerFromEvents(options: AnswerFromEventsOptions): Answe
   }
 }
 
-interface Told {
-  hasSpoken: boolean;
-  end: AnswerEnd | undefined;
+/** What a reader is told of the events, since the last beginning. */
+interface Telling {
+  hear(page: EventPage): void;
+  /** What is to be told and was not yet. */
+  takeParts(): readonly AnswerPart[];
+  hasSpoken(): boolean;
+  end(): AnswerEnd | undefined;
 }
 
-function* tell({ gap, events }: EventPage, told: Told, runId: string): Generator<AnswerPart, void, undefined> {
-  if (gap !== undefined) throw notKept(runId);
-  for (const event of events) {
-    if (event.type === 'restart' && told.hasSpoken) throw begunAgain(runId);
-    if (event.type !== 'chunk') continue;
-    const end = toEnd(event);
-    if (end === undefined) yield toPart(event);
-    told.hasSpoken = true;
-    told.end ??= end;
+function createTelling({ runId, isWhole }: AnswerFromEventsOptions): Telling {
+  let parts: AnswerPart[] = [];
+  let hasSpoken = false;
+  let end: AnswerEnd | undefined;
+
+  function beginAgain(): void {
+    if (hasSpoken && !isWhole) throw begunAgain(runId);
+    parts = [];
+    hasSpoken = false;
   }
+
+  function hearChunk(event: RunEvent): void {
+    const last = toEnd(event);
+    end ??= last;
+    if (last !== undefined) return;
+    const part = toPart(event);
+    parts.push(part);
+    hasSpoken ||= saysSomething(part);
+  }
+
+  return {
+    hear({ gap, events }) {
+      if (gap !== undefined) throw notKept(runId);
+      for (const event of events) {
+        if (event.type === 'restart') beginAgain();
+        if (event.type === 'chunk') hearChunk(event);
+      }
+    },
+    takeParts: () => parts.splice(0),
+    hasSpoken: () => hasSpoken,
+    end: () => end,
+  };
 }
 
 /** A chunk is kept without its envelope, and nothing else is. */
@@ -70,14 +102,15 @@ function toPart({ data }: RunEvent): AnswerPart {
   return data as unknown as AnswerPart;
 }
 
-/** What the run waits for, where that is the last it has said, and still so: it may have gone on since. */
+/** What the run waits for, where nothing has happened since it came to wait but decisions on other calls. */
 async function findPendingCalls(
   { runs, runId, owner }: AnswerFromEventsOptions,
   { events }: EventPage,
 ): Promise<readonly PendingToolCall[] | undefined> {
-  if (events.at(-1)?.type !== 'requires_action') return undefined;
+  const last = events.at(-1);
+  if (last?.type !== 'requires_action' && last?.type !== 'approval') return undefined;
   const run = await runs.find(runId, owner);
-  return run?.status === 'requires_action' ? run.required_action?.tool_calls : undefined;
+  return run?.status === 'requires_action' && run.last_seq === last.seq ? run.required_action?.tool_calls : undefined;
 }
 
 /** What the last chunk of an answer says beside words. */
@@ -89,9 +122,10 @@ function toEnd({ data }: RunEvent): AnswerEnd | undefined {
 }
 
 function fail({ id, status, error }: RunResource, signal: AbortSignal): never {
-  if (signal.aborted) throw signal.reason;
+  // The run goes on, or was ended in the name of this reader: to ask again would begin another one.
+  if (signal.aborted) throw RubotError.from(signal.reason).toFinal();
   const reason = error === null ? undefined : fromOpenAiErrorData({ error });
-  throw reason === undefined ? new RubotError('cancelled', `The run ${id} is ${status}; it has no answer.`) : toFinalError(reason);
+  throw reason === undefined ? new RubotError('cancelled', `The run ${id} is ${status}; it has no answer.`) : reason.toFinal();
 }
 
 function begunAgain(runId: string): RubotError {

@@ -3,7 +3,6 @@ import { RubotError } from '@rubot/errors';
 import { toOpenAiError } from '@rubot/errors/to-openai';
 import type { AnswerEnd } from '../dispatch/answer.ts';
 import type { RunningSlice } from '../dispatch/dispatch.ts';
-import { toFinalError } from '../dispatch/final-error.ts';
 import type { SliceOutcome } from '../dispatch/slice.ts';
 import type { Plan } from '../planning/plan.ts';
 import { findPendingCalls, isTransient, sumUsage, toRunStatus, toSliceReport } from './outcome.ts';
@@ -39,11 +38,11 @@ export async function closeRun(run: Run, progress: Progress): Promise<void> {
   try {
     const isOver = await settle(run, progress, outcomes, error, mayPass);
     // Whoever has heard nothing yet can wait for the next attempt; whoever has can read on, but not ask again.
-    if (failure !== undefined && !isOver) progress.failure = progress.hasSpoken ? toFinalError(failure) : new RunMovedError();
+    if (failure !== undefined && !isOver) progress.failure = progress.hasSpoken ? failure.toFinal() : new RunMovedError();
   } catch (unwritten) {
     run.span.log('run.left', { error: unwritten });
     // An answer may be whole; but if nobody could prove it later, it may not pass for one.
-    progress.failure = toFinalError(failure ?? RubotError.from(unwritten));
+    progress.failure = (failure ?? RubotError.from(unwritten)).toFinal();
   }
 }
 

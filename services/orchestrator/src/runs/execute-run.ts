@@ -6,7 +6,6 @@ import { type Answer, type AnswerEnd, type AnswerPart, saysSomething } from '../
 import { type ApprovalEnd, toApprovalEnd } from '../dispatch/approval-notice.ts';
 import type { AgentClientOptions } from '../dispatch/call-agent.ts';
 import { dispatch } from '../dispatch/dispatch.ts';
-import { toFinalError } from '../dispatch/final-error.ts';
 import { mergeSlices } from '../dispatch/merge.ts';
 import type { SliceOutcome } from '../dispatch/slice.ts';
 import { type ChosenPlan, choosePlan, type PlanningDeps } from '../planning/choose-plan.ts';
@@ -111,5 +110,5 @@ function toEnd(run: Run, { plan, usage }: ChosenPlan, outcomes: readonly SliceOu
 function toFailure({ deadline }: Run, thrown: unknown): RubotError | RunMovedError {
   if (thrown instanceof RunMovedError) return thrown;
   const error = RubotError.from(thrown);
-  return deadline.signal.aborted ? toFinalError(error) : error;
+  return deadline.signal.aborted ? error.toFinal() : error;
 }

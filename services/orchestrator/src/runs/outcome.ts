@@ -2,7 +2,6 @@ import { addUsage, type PendingToolCall, type RubotReport, type SliceReport, typ
 import type { ErrorCode } from '@rubot/contracts/error';
 import { RubotError } from '@rubot/errors';
 import { toOpenAiError } from '@rubot/errors/to-openai';
-import { toFinalError } from '../dispatch/final-error.ts';
 import type { SliceOutcome } from '../dispatch/slice.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Run } from './run.ts';
@@ -47,7 +46,7 @@ export function findFailure({ planner }: Plan, outcomes: readonly SliceOutcome[]
   const [first] = errors;
   // A client that repeats the request repeats all of it: the planner's call, and whatever the other slices have done.
   const isRepeatable = planner === 'none' && errors.every((error) => error?.retryable === true);
-  return first === undefined || isRepeatable ? first : toFinalError(first);
+  return first === undefined || isRepeatable ? first : first.toFinal();
 }
 
 /** A decision names a call by its id alone: it must not open two. */

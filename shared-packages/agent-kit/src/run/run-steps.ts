@@ -103,13 +103,5 @@ function countDoneSteps(request: ChatRequest): number {
 function toRunFailure(run: AgentRun, thrown: unknown): RubotError {
   const reason = run.deadline.signal.aborted ? run.deadline.signal.reason : thrown;
   const failure = RubotError.is(reason) ? reason : toModelFailure(reason);
-  if (!failure.retryable || !run.record.hasActed) return failure;
-  const { code, message, param, retryAfterMs, operatorDetail, cause } = failure;
-  return new RubotError(code, message, {
-    retryable: false,
-    cause,
-    ...(param === undefined ? {} : { param }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(operatorDetail === undefined ? {} : { operatorDetail }),
-  });
+  return run.record.hasActed ? failure.toFinal() : failure;
 }
