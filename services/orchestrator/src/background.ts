@@ -15,7 +15,9 @@ export interface Background {
   start(): Promise<void>;
   /** Takes nothing more out of the queue, and tells those who follow runs to go elsewhere. */
   drain(): void;
-  /** Ends it, and gives back the runs that are worked on. */
+  /** Gives back the runs that are worked on, and tells those who wait for answers. */
+  handOver(): Promise<void>;
+  /** Ends all of it. */
   close(): Promise<void>;
 }
 
@@ -40,8 +42,13 @@ export function createBackground({ tickets, lifecycle, activeRuns, intake, upkee
       lifecycle.drain();
       for (const loop of intake) void loop.stop();
     },
+    handOver() {
+      lifecycle.close();
+      return activeRuns.stop();
+    },
     async close() {
       lifecycle.drain();
+      lifecycle.close();
       await Promise.all(intake.map((loop) => loop.stop()));
       await activeRuns.stop();
       await Promise.all(upkeep.map((loop) => loop.stop()));

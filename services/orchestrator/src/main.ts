@@ -25,6 +25,7 @@ await runMain(async () => {
     drainTimeoutMs: config.drainTimeoutMs,
     stallTimeoutMs: config.slowReaderTimeoutMs,
     onDrain: () => deps.drain(),
+    onCutOff: () => deps.handOver(),
     onStop: () => deps.close(),
   });
 });

@@ -190,7 +190,7 @@ describe('a process that is stopped and goes on', () => {
     tables.onCompletion((exchange) => exchange.sendText('begun '));
     const first = await startFirst({ RUN_LEASE_MS: '60000', DRAIN_TIMEOUT_MS: '50' });
     const second = await startSecond();
-    const cut = first.complete(RUN_ID, ask('hi', { stream: true })).then((response) => expect(response.text()).rejects.toThrow());
+    const told = first.complete(RUN_ID, ask('hi', { stream: true })).then(readStream);
     await tables.nextCompletion();
     first.process.kill('SIGTERM');
     const resumed = await tables.nextCompletion();
@@ -199,7 +199,7 @@ describe('a process that is stopped and goes on', () => {
     expect((await readEvents(second, RUN_ID)).at(-1)).toMatchObject({ type: 'end', data: { status: 'completed' } });
     expect(await database.query('SELECT crash_count, attempt FROM runs')).toEqual([{ crash_count: 0, attempt: 2 }]);
     expect(await first.exited).toEqual([0, null]);
-    await cut;
+    expect((await told).error).toMatchObject({ code: 'unavailable', message: expect.stringContaining(`/v1/runs/${RUN_ID}/events`) });
   });
 });
 

@@ -165,6 +165,8 @@ export interface RunStore {
   findLastSeq(runId: string, type: RunEventType): Promise<number>;
   /** Ends the run as cancelled, whoever has it, and keeps the key with it. False when there is no such run that has not ended. */
   cancel(runId: string, owner: RunOwner, idempotency: IdempotencyKey | undefined): Promise<boolean>;
+  /** Ends the run as out of time, if it waits in the queue. False when it does not. */
+  expire(runId: string, owner: RunOwner): Promise<boolean>;
   /** @throws RubotError `not_found` when the run has no such call; `conflict` when it was decided, or nobody waits for it */
   decide(approval: Approval, owner: RunOwner, idempotency: IdempotencyKey | undefined): Promise<void>;
   /** The run that a request under this key began. @throws RubotError `idempotency_mismatch` */

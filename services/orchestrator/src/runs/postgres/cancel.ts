@@ -1,4 +1,6 @@
 import { NO_USAGE } from '@rubot/contracts/chat-response';
+import { RubotError } from '@rubot/errors';
+import { toOpenAiError } from '@rubot/errors/to-openai';
 import { type SQL, sql } from 'drizzle-orm';
 import type { IdempotencyKey, NewEvent, RunOutcome, RunOwner } from '../run-store.ts';
 import type { Executor } from './database.ts';
@@ -7,8 +9,29 @@ import { keepKey } from './idempotency-keys.ts';
 import { leaveSession, lockSession, type SessionKey } from './sessions.ts';
 import { isOf, type StoreContext } from './store-context.ts';
 
-const CANCELLED: RunOutcome = { status: 'cancelled', slices: [], usage: NO_USAGE, error: undefined };
-const END: NewEvent = { type: 'end', data: { status: 'cancelled', usage: NO_USAGE, slices: [], error: null } };
+/** How a run ends by another will than that of whoever works on it. */
+interface Ending {
+  readonly outcome: RunOutcome;
+  /** Which of the open runs may be ended so. */
+  readonly condition: SQL;
+}
+
+const CANCELLED: Ending = {
+  outcome: { status: 'cancelled', slices: [], usage: NO_USAGE, error: undefined },
+  condition: sql`finished_at IS NULL`,
+};
+
+const EXPIRED: Ending = {
+  outcome: {
+    status: 'failed',
+    slices: [],
+    usage: NO_USAGE,
+    error: toOpenAiError(new RubotError('deadline_exceeded', 'The run still waited for a slot when its client gave up. Ask again later.'))
+      .error,
+  },
+  // One that is worked on has the same time, and whoever works on it says what there is.
+  condition: sql`status = 'queued'`,
+};
 
 /** Whoever has the run can write nothing more. Its ticket, where it has one, is dropped when its turn comes. */
 export async function cancelRun(
@@ -17,18 +40,28 @@ export async function cancelRun(
   owner: RunOwner,
   idempotency: IdempotencyKey | undefined,
 ): Promise<boolean> {
+  const isCancelled = await endRun(context, runId, owner, CANCELLED, keepKey(idempotency, runId, owner));
+  if (isCancelled) context.onCancelled();
+  return isCancelled;
+}
+
+/** Ends a run that has waited for as long as its client does. */
+export function expireRun(context: StoreContext, runId: string, owner: RunOwner): Promise<boolean> {
+  return endRun(context, runId, owner, EXPIRED);
+}
+
+async function endRun(context: StoreContext, runId: string, owner: RunOwner, ending: Ending, key?: SQL): Promise<boolean> {
   const { rows } = await context.db.execute<{ session_id: string; is_remembered: boolean }>(sql`
     SELECT session_id, is_remembered FROM runs WHERE run_id = ${runId} AND ${isOf(owner)} AND finished_at IS NULL`);
   const [open] = rows;
   if (open === undefined) return false;
-  const key = keepKey(idempotency, runId, owner);
-  if (!open.is_remembered) return cancelOpen(context, context.db, runId, key);
+  if (!open.is_remembered) return endOpen(context.db, runId, ending, key);
   const run = { runId, tenantId: owner.tenantId, sessionId: open.session_id };
   return context.db.transaction(async (transaction) => {
     await lockSession(transaction, run);
-    const isCancelled = await cancelOpen(context, transaction, runId, key);
-    if (isCancelled) await leaveSession(context, transaction, run);
-    return isCancelled;
+    const hasEnded = await endOpen(transaction, runId, ending, key);
+    if (hasEnded) await leaveSession(context, transaction, run);
+    return hasEnded;
   });
 }
 
@@ -37,18 +70,19 @@ export async function cancelInSession(context: StoreContext, transaction: Execut
   const { rows } = await transaction.execute<{ run_id: string }>(sql`
     SELECT run_id FROM runs WHERE tenant_id = ${tenantId} AND session_id = ${sessionId} AND is_remembered AND finished_at IS NULL`);
   for (const { run_id: runId } of rows) {
-    await cancelOpen(context, transaction, runId);
+    if (await endOpen(transaction, runId, CANCELLED)) context.onCancelled();
     context.onWrite(runId);
   }
 }
 
-async function cancelOpen(context: StoreContext, executor: Executor, runId: string, key: SQL = sql``): Promise<boolean> {
+async function endOpen(executor: Executor, runId: string, { outcome, condition }: Ending, key: SQL = sql``): Promise<boolean> {
+  const { status, slices, usage, error = null } = outcome;
+  const end: NewEvent = { type: 'end', data: { status, usage, slices, error } };
   const { rowCount } = await executor.execute(sql`
     WITH held AS (
-      UPDATE runs SET ${setOutcome(CANCELLED)}, attempt = attempt + 1, last_seq = last_seq + 1
-      WHERE run_id = ${runId} AND finished_at IS NULL RETURNING run_id, last_seq - 1 AS base
+      UPDATE runs SET ${setOutcome(outcome)}, attempt = attempt + 1, last_seq = last_seq + 1
+      WHERE run_id = ${runId} AND ${condition} RETURNING run_id, last_seq - 1 AS base
     )${key}
-    ${insertEvents([END])}`);
-  if (rowCount === 1) context.onCancelled();
+    ${insertEvents([end])}`);
   return rowCount === 1;
 }

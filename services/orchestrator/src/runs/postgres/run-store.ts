@@ -2,7 +2,7 @@ import type { RunEvent, RunResource } from '@rubot/contracts/runs';
 import { type SQL, sql } from 'drizzle-orm';
 import type { NewRun, RunStore, RunWriter } from '../run-store.ts';
 import { admit } from './admit.ts';
-import { cancelRun } from './cancel.ts';
+import { cancelRun, expireRun } from './cancel.ts';
 import { claimQueued } from './claim-queued.ts';
 import { listDeadLetters, redrive } from './dead-letters.ts';
 import { decide } from './decide.ts';
@@ -61,6 +61,11 @@ export function createPostgresRunStore({ watchIntervalMs, ...options }: Postgres
       const isCancelled = await orUnavailable(() => cancelRun(context, runId, owner, idempotency));
       if (isCancelled) watch.wake(runId);
       return isCancelled;
+    },
+    async expire(runId, owner) {
+      const hasExpired = await orUnavailable(() => expireRun(context, runId, owner));
+      if (hasExpired) watch.wake(runId);
+      return hasExpired;
     },
     decide: (approval, owner, idempotency) => orUnavailable(() => decide(context, approval, owner, idempotency)),
     findByKey: (idempotency, owner) => orUnavailable(() => findByKey(db, idempotency, owner)),
