@@ -41,6 +41,8 @@ const DEAD = 'runs_dead';
 /** pg-boss throws away what waits too long. A run that waits is never thrown away; this is as good as never. */
 const RETENTION_SECONDS = 10 * 365 * 86_400;
 
+const NO_JOB = '00000000-0000-0000-0000-000000000000';
+
 function queueOf(slotType: SlotType): string {
   return `runs_${slotType}`;
 }
@@ -58,7 +60,12 @@ export function createTickets(db: Database, onError: (error: Error) => void): Ti
   return {
     async start() {
       await boss.start();
-      for (const name of [...SLOT_TYPES.map(queueOf), DEAD]) await boss.createQueue(name, { retentionSeconds: RETENTION_SECONDS });
+      for (const name of [...SLOT_TYPES.map(queueOf), DEAD]) {
+        await boss.createQueue(name, { retentionSeconds: RETENTION_SECONDS });
+        // pg-boss looks a queue up at its first use, over a connection of its own. In the first burst all connections are in
+        // transactions, which would wait for each other.
+        await boss.findJobs(name, { id: NO_JOB });
+      }
     },
     stop: () => boss.stop({ graceful: false, close: false }),
     async insert(executor, tickets) {
