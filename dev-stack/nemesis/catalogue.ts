@@ -1,8 +1,11 @@
 import { accepted } from './nemeses/accepted.ts';
+import { cancels } from './nemeses/cancels.ts';
 import { databaseCrashes } from './nemeses/database-crashes.ts';
 import { keys } from './nemeses/keys.ts';
 import { kills } from './nemeses/kills.ts';
 import { pauses } from './nemeses/pauses.ts';
+import { poison } from './nemeses/poison.ts';
+import { readOnly } from './nemeses/read-only.ts';
 import { resume } from './nemeses/resume.ts';
 import { rollingRestarts } from './nemeses/rolling-restarts.ts';
 import { takeover, takeoverByDefault } from './nemeses/takeover.ts';
@@ -12,8 +15,11 @@ export const NEMESES: readonly Nemesis[] = [
   kills,
   pauses,
   databaseCrashes,
+  readOnly,
   accepted,
   rollingRestarts,
+  poison,
+  cancels,
   resume,
   keys,
   takeover,

@@ -8,18 +8,22 @@ import type { Random } from '../random.ts';
 import { fromToolCallId, type Ledger, type ModelCall, toToolCallId } from './ledger.ts';
 import { readTurn, type Turn } from './read-turn.ts';
 
-export interface AgentWorld {
+/** Who asks, and what the world is told of it. */
+export interface TurnOptions {
+  readonly seat: string;
   readonly ledger: Ledger;
   readonly random: Random;
+  readonly takePoison: () => void;
 }
 
 const USAGE: Usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
 const PARAGRAPH = '\n\n';
 
 /** Answers as the agent kit does: calls on record first, then the model, step by step, until it has said its last word or a call is held. */
-export async function takeTurn(exchange: ModelExchange, seat: string, { ledger, random }: AgentWorld): Promise<void> {
+export async function takeTurn(exchange: ModelExchange, { seat, ledger, random, takePoison }: TurnOptions): Promise<void> {
   const turn = readTurn(exchange);
   const listener = listen(exchange);
+  if (turn.task.isPoison === true) takePoison();
   if (turn.openCalls.length > 0) {
     const results = await runTools(turn, turn.openCalls, ledger);
     listener.send(toStepFrame({ index: turn.doneSteps, messages: results, usage: NO_USAGE }));

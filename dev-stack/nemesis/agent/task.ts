@@ -12,5 +12,7 @@ export const Task = z.strictObject({
   /** About how long a step takes, and a tool. */
   stepMs: z.number().nonnegative(),
   toolMs: z.number().nonnegative(),
+  /** Whoever works on it dies of it. */
+  isPoison: z.boolean().optional(),
 });
 export type Task = z.infer<typeof Task>;

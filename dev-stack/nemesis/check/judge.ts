@@ -29,6 +29,8 @@ const INVARIANTS: readonly Invariant[] = [
 export interface JudgeOptions {
   /** The runs that somebody was promised. */
   readonly accepted: ReadonlySet<string>;
+  /** Those of them that somebody has stopped. */
+  readonly cancelled?: ReadonlySet<string>;
   /** Fewer completed runs than this prove nothing. */
   readonly leastCompleted: number;
   /** How the world came to rest. */
@@ -64,17 +66,20 @@ export async function judge(world: World, options: JudgeOptions): Promise<Judgem
 
 export function findViolations(
   evidence: readonly RunEvidence[],
-  { accepted, except = [] }: Pick<JudgeOptions, 'accepted' | 'except'>,
+  { accepted, cancelled = new Set(), except = [] }: Pick<JudgeOptions, 'accepted' | 'cancelled' | 'except'>,
 ): readonly string[] {
   const known = new Set(evidence.map(({ run }) => run.run_id));
   const lost = [...accepted].filter((runId) => !known.has(runId)).map((runId) => `${runId} was accepted, and is not there`);
   const invariants = INVARIANTS.filter((invariant) => !except.includes(invariant));
   const wrong = evidence.flatMap((one) =>
-    [...invariants.flatMap((invariant) => invariant(one)), ...findFailure(one)].map((words) => `${one.run.run_id} ${words}`),
+    [
+      ...invariants.flatMap((invariant) => invariant(one)),
+      ...findFailure(one, cancelled.has(one.run.run_id) ? 'cancelled' : 'completed'),
+    ].map((words) => `${one.run.run_id} ${words}`),
   );
   return [...lost, ...wrong];
 }
 
-function findFailure({ run: { status, error } }: RunEvidence): readonly string[] {
-  return status === 'completed' ? [] : [`is ${status}: ${error?.code ?? 'no code'}, ${error?.message ?? 'no message'}`];
+function findFailure({ run: { status, error } }: RunEvidence, due: 'completed' | 'cancelled'): readonly string[] {
+  return status === due ? [] : [`is ${status}: ${error?.code ?? 'no code'}, ${error?.message ?? 'no message'}`];
 }

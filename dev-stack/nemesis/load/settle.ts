@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeadLetterList, RedriveReport } from '@rubot/contracts/dead-letters';
+import type { Database } from '../world/database.ts';
 import { GATEWAY_KEY } from '../world/hop.ts';
 import type { World } from '../world/start-world.ts';
 
@@ -16,21 +17,24 @@ const PAGE = 100;
 
 /** Waits for every run to end; has those that were given up tried again, now that nothing goes wrong any more, and waits for them. */
 export async function settle(world: World, timeoutMs: number = TIMEOUT_MS): Promise<Settled> {
-  const stranded = await untilEnded(world, timeoutMs);
+  const stranded = await untilEnded(world.database, timeoutMs);
   let redriven = 0;
   for (;;) {
     const runIds = await listDeadLetters(world);
     if (runIds.length === 0) return { stranded, redriven };
     redriven += await redrive(world, runIds);
-    await untilEnded(world, timeoutMs);
+    await untilEnded(world.database, timeoutMs);
   }
 }
 
-/** @returns how many were still open when the time was over */
-async function untilEnded({ database }: World, timeoutMs: number): Promise<number> {
+/** Waits for every run, or for one. @returns how many were still open when the time was over */
+export async function untilEnded(database: Database, timeoutMs: number, runId?: string): Promise<number> {
   const giveUpAtMs = performance.now() + timeoutMs;
   for (;;) {
-    const [row] = await database.query<{ open: number }>('SELECT count(*)::integer AS open FROM runs WHERE finished_at IS NULL');
+    const [row] = await database.query<{ open: number }>(
+      'SELECT count(*)::integer AS open FROM runs WHERE finished_at IS NULL AND run_id = coalesce($1, run_id)',
+      [runId],
+    );
     const open = row?.open ?? 0;
     if (open === 0 || performance.now() > giveUpAtMs) return open;
     await pause(PAUSE_MS);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { modelOfAgent } from '@rubot/contracts/models';
 import OpenAI from 'openai';
 import { AGENT_ID } from '../agent/start-agents.ts';
@@ -7,28 +8,33 @@ import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { GATEWAY_KEY } from '../world/hop.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
+import type { World } from '../world/start-world.ts';
 
 const TASK = { steps: 1, pieces: 2, stepMs: 40, toolMs: 0 };
 const SENDER = { tenantId: 'acme', senderId: 'sender-of-acme' };
 const COPIES = 20;
 const KEYS_AT_A_TIME = 8;
+/** Of the processes that take requests, one goes now and then. */
+const LONGEST_GAP_MS = 1_500;
 const FAULT_SHARE = 0.1;
 
-export const keys: Nemesis<{ readonly keys: number }> = {
+export const keys: Nemesis<{ readonly keys: number; readonly kills: number }> = {
   name: 'keys',
-  promise: `${COPIES} copies of a request at once, of a client that repeats what failed, are one run and one call of the model, as they bear one Idempotency-Key.`,
-  short: { keys: 12 },
-  long: { keys: 1_000 },
+  promise: `${COPIES} copies of a request at once, of a client that repeats what failed, are one run and one call of the model, as they bear one Idempotency-Key; also when processes die under them.`,
+  short: { keys: 12, kills: 1 },
+  long: { keys: 1_000, kills: 40 },
   strike(arena, counts) {
     return withWorld(arena, { apiCount: 2, workerCount: 2, environment: SHORT_LEASE }, async (world) => {
       const { random } = world;
       const front = await startFaultyFront({
-        pickOrigin: () => random.pick(world.apis).url,
+        pickOrigin: () => random.pick(world.apis.filter((api) => api.isRunning())).url,
         sender: SENDER,
         random,
         faultShare: FAULT_SHARE,
       });
+      const killing = killApis(world, counts.kills);
       const results = await askWithKeys(front, counts.keys).finally(() => front.close());
+      await killing;
       const settled = await settle(world);
       const answered = results.flatMap(({ answers }) => answers);
       const { violations, evidence } = await judge(world, { accepted: new Set(), leastCompleted: counts.keys, settled });
@@ -45,6 +51,7 @@ export const keys: Nemesis<{ readonly keys: number }> = {
         ],
         figures: {
           keys: counts.keys,
+          kills: counts.kills,
           copies: counts.keys * COPIES,
           answered: answered.length,
           'refused at last': results.reduce((sum, { refusals }) => sum + refusals.length, 0),
@@ -57,6 +64,15 @@ export const keys: Nemesis<{ readonly keys: number }> = {
     });
   },
 };
+
+async function killApis({ apis, random }: World, kills: number): Promise<void> {
+  for (let kill = 0; kill < kills; kill += 1) {
+    await pause(random.between(0, LONGEST_GAP_MS));
+    const victim = random.pick(apis);
+    await victim.kill();
+    await victim.start();
+  }
+}
 
 interface KeyResult {
   readonly key: string;
