@@ -4,11 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
 import { closeServer } from '@rubot/testkit/model-upstream';
 
-/** What becomes of a request on its way: it loses headers, or is answered by something that is not ours. */
+/** What becomes of a request on its way: it loses headers, gets others, or is answered by something that is not ours. */
 export interface Interference {
   /** Requests whose path does not match pass untouched; without it, all are meant. */
   readonly path?: RegExp;
   readonly dropHeaders?: readonly string[];
+  readonly setHeaders?: Readonly<Record<string, string>>;
   readonly page?: { readonly status: number; readonly html: string };
 }
 
@@ -29,8 +30,8 @@ export async function startHopProxy(): Promise<HopProxy> {
   let interference: Interference = {};
   const server = createServer((request, response) => {
     const isMeant = interference.path?.test(request.url ?? '') ?? true;
-    const { dropHeaders = [], page } = isMeant ? interference : {};
-    if (page === undefined) forward(target, dropHeaders, request, response);
+    const { page, ...changes } = isMeant ? interference : {};
+    if (page === undefined) forward(target, changes, request, response);
     else response.writeHead(page.status, { 'content-type': 'text/html' }).end(page.html);
   });
   server.listen(0, '127.0.0.1');
@@ -55,8 +56,10 @@ export async function startHopProxy(): Promise<HopProxy> {
   };
 }
 
-function forward(target: string, dropHeaders: readonly string[], request: IncomingMessage, response: ServerResponse): void {
-  const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !dropHeaders.includes(name)));
+function forward(target: string, changes: Interference, request: IncomingMessage, response: ServerResponse): void {
+  const { dropHeaders = [], setHeaders } = changes;
+  const kept = Object.entries(request.headers).filter(([name]) => !dropHeaders.includes(name));
+  const headers = { ...Object.fromEntries(kept), ...setHeaders };
   const upstream = sendRequest(new URL(request.url ?? '/', target), { method: request.method, headers });
   upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);

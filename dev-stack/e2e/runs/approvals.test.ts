@@ -147,7 +147,7 @@ describe('a call that waits for a person', () => {
     expectDeletedOnce(parked);
   });
 
-  it('waits though the orchestrator is killed before it is decided, and is made by the next one', async () => {
+  it('waits though the orchestrator is killed before it is decided, and is made by the next one', { timeout: 60_000 }, async () => {
     const parked = await park();
     await stack.killService('orchestrator');
     expect((await decide(parked, 'approve')).status).toBe(503);

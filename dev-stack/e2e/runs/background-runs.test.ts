@@ -76,7 +76,7 @@ describe('a run that any HTTP client begins', () => {
     expect(textOf(await pages)).toBe('at last');
   });
 
-  it('comes to its end though its process dies behind the 202', async () => {
+  it('comes to its end though its process dies behind the 202', { timeout: 60_000 }, async () => {
     const { runId } = await beginRun(stack, QUESTION);
     await stack.killService('orchestrator');
     await stack.startService('orchestrator');

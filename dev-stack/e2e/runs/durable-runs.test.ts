@@ -120,7 +120,7 @@ describe('runs at the gateway', () => {
     expect((await callRuns(stack, `/${runId}`, { headers: { [HEADERS.tenantId]: 'other' } })).status).toBe(200);
   });
 
-  it('say where the database is gone, and come back with it', async () => {
+  it('say where the database is gone, and come back with it', { timeout: 60_000 }, async () => {
     await stack.killService('postgres');
     const refused = await postCompletion(stack, QUESTION);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { HEADERS } from '@rubot/contracts/headers';
+import type { ModelExchange } from '@rubot/testkit/model-upstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkNewSender } from '../_senders.ts';
 import { type ModelStack, type Speaker, startModelStack } from '../_stack.ts';
@@ -38,9 +39,9 @@ function toText(content: unknown): unknown {
 }
 
 /** A model that is asked and does not answer before it is told to. */
-async function holdModel() {
+function holdModel(): Promise<ModelExchange> {
   stack.model.script(() => {});
-  return { asked: stack.model.nextRequest() };
+  return stack.model.nextRequest();
 }
 
 describe.each(SDKS)('a session that is remembered for a client of $name', (sdk) => {
@@ -58,7 +59,7 @@ describe.each(SDKS)('a session that is remembered for a client of $name', (sdk) 
 
   it('answers messages that come at once in their order, each knowing those before it', async () => {
     const client = connectTo(sdk, { sessionId: randomUUID() });
-    const { asked } = await holdModel();
+    const asked = holdModel();
     const first = say(client, 'one');
     const exchange = await asked;
     stack.model.script({ text: 'answer two' }, { text: 'answer three' });
@@ -79,7 +80,7 @@ describe.each(SDKS)('a session that is remembered for a client of $name', (sdk) 
 
   it('refuses a message while another is answered, if it is to', async () => {
     const speaker = { sessionId: randomUUID() };
-    const { asked } = await holdModel();
+    const asked = holdModel();
     const first = say(connectTo(sdk, speaker), 'one');
     const exchange = await asked;
     const busy = await failureOf(say(connectTo(sdk, speaker, { [HEADERS.sessionStrategy]: 'reject' }), 'two'));
@@ -91,7 +92,7 @@ describe.each(SDKS)('a session that is remembered for a client of $name', (sdk) 
 
   it('gives up what it answers for the message that interrupts, and forgets it', async () => {
     const speaker = { sessionId: randomUUID() };
-    const { asked } = await holdModel();
+    const asked = holdModel();
     const first = failureOf(say(connectTo(sdk, speaker), 'write an epic'));
     const exchange = await asked;
     stack.model.script({ text: 'stopped' });
@@ -105,7 +106,7 @@ describe.each(SDKS)('a session that is remembered for a client of $name', (sdk) 
 describe('a remembered session', () => {
   const [sdk] = SDKS;
 
-  it('is remembered by the next process, and by runs for which nobody waits', async () => {
+  it('is remembered by the next process, and by runs for which nobody waits', { timeout: 60_000 }, async () => {
     const speaker = { sessionId: randomUUID() };
     stack.model.script({ text: 'Noted.' });
     await say(connectTo(sdk!, speaker), 'The code is 7.');
