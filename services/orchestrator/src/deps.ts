@@ -82,7 +82,7 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
     workerId,
     ...toStoreOptions(config),
     onQueued: (slotType) => dispatcher.hint(slotType),
-    onCancelled: metrics.runs.cancelled,
+    onEnded: metrics.runs.ended,
   });
   const runs = observeRuns(store, metrics.runs);
   const work = (claimed: ClaimedRun) => workOnRun(claimed, deps);

@@ -17,8 +17,8 @@ export interface RunMetrics {
   claimed(slotType: SlotType, priority: Priority, waitedSeconds: number): void;
   /** An attempt is over, and gives its slot back. */
   worked(slotType: SlotType, heldSeconds: number): void;
-  ended(status: RunOutcome['status'], sinceAcceptedSeconds: number): void;
-  cancelled(): void;
+  /** @param sinceAcceptedSeconds of a run that was worked on to its end */
+  ended(status: RunOutcome['status'], sinceAcceptedSeconds?: number): void;
   retried(): void;
   swept(report: SweepReport): void;
   firstWords(path: AnswerPath, sinceRequestSeconds: number): void;
@@ -36,9 +36,8 @@ export function createRunMetrics(registry: Registry): RunMetrics {
     worked: (slotType, seconds) => held.observe({ slot_type: slotType }, seconds),
     ended(status, seconds) {
       ended.inc({ status });
-      duration.observe({ status }, seconds);
+      if (seconds !== undefined) duration.observe({ status }, seconds);
     },
-    cancelled: () => ended.inc({ status: 'cancelled' }),
     retried: () => retries.inc(),
     swept({ requeued, buried }) {
       sweeps.inc();

@@ -5,6 +5,8 @@ import type { OrchestratorDeps } from '../deps.ts';
 import { toCompletion } from '../dispatch/collect.ts';
 import { holdStatus } from '../dispatch/hold-status.ts';
 import { type Envelope, toEnvelope, toFrames } from '../dispatch/stream.ts';
+import { noticeFirstWords } from '../metrics/notice-first-words.ts';
+import type { Admitted } from '../runs/run-store.ts';
 import { admitRun } from './admit-run.ts';
 import { type Reading, readAnswer } from './reading.ts';
 import { type RunRequest, readRunRequest } from './run-request.ts';
@@ -12,18 +14,27 @@ import { type RunRequest, readRunRequest } from './run-request.ts';
 /** `POST /v1/chat/completions`: a completion that is a run. */
 export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
   return async function createChatCompletion(c) {
+    const arrivedAtMs = performance.now();
     const asked = await readRunRequest(c, deps, { isAwaited: true });
     const admitted = await admitRun(asked, deps);
     const reading = readAnswer(c, deps, asked, admitted);
     const { request } = asked.run;
     const envelope = toEnvelope(reading.runId, request.model, Math.floor(Date.now() / 1_000));
-    if (request.stream === true) return streamAnswer(c, deps, asked, reading, envelope);
+    if (request.stream === true) {
+      const answer = noticeFirstWords(reading.answer, () => tellFirstWords(deps.metrics, admitted, arrivedAtMs));
+      return streamAnswer(c, deps, asked, { ...reading, answer }, envelope);
+    }
     try {
       return c.json(await toCompletion(reading.answer, envelope));
     } finally {
       reading.release();
     }
   };
+}
+
+/** Of an answer that was given before, there is nothing to tell. */
+function tellFirstWords({ runs }: OrchestratorDeps['metrics'], { status }: Admitted, arrivedAtMs: number): void {
+  if (status !== 'known') runs.firstWords(status === 'begun' ? 'in_place' : 'from_events', (performance.now() - arrivedAtMs) / 1_000);
 }
 
 async function streamAnswer(

@@ -34,15 +34,13 @@ const EXPIRED: Ending = {
 };
 
 /** Whoever has the run can write nothing more. Its ticket, where it has one, is dropped when its turn comes. */
-export async function cancelRun(
+export function cancelRun(
   context: StoreContext,
   runId: string,
   owner: RunOwner,
   idempotency: IdempotencyKey | undefined,
 ): Promise<boolean> {
-  const isCancelled = await endRun(context, runId, owner, CANCELLED, keepKey(idempotency, runId, owner));
-  if (isCancelled) context.onCancelled();
-  return isCancelled;
+  return endRun(context, runId, owner, CANCELLED, keepKey(idempotency, runId, owner));
 }
 
 /** Ends a run that has waited for as long as its client does. */
@@ -55,11 +53,11 @@ async function endRun(context: StoreContext, runId: string, owner: RunOwner, end
     SELECT session_id, is_remembered FROM runs WHERE run_id = ${runId} AND ${isOf(owner)} AND finished_at IS NULL`);
   const [open] = rows;
   if (open === undefined) return false;
-  if (!open.is_remembered) return endOpen(context.db, runId, ending, key);
+  if (!open.is_remembered) return endOpen(context, context.db, runId, ending, key);
   const run = { runId, tenantId: owner.tenantId, sessionId: open.session_id };
   return context.db.transaction(async (transaction) => {
     await lockSession(transaction, run);
-    const hasEnded = await endOpen(transaction, runId, ending, key);
+    const hasEnded = await endOpen(context, transaction, runId, ending, key);
     if (hasEnded) await leaveSession(context, transaction, run);
     return hasEnded;
   });
@@ -70,12 +68,18 @@ export async function cancelInSession(context: StoreContext, transaction: Execut
   const { rows } = await transaction.execute<{ run_id: string }>(sql`
     SELECT run_id FROM runs WHERE tenant_id = ${tenantId} AND session_id = ${sessionId} AND is_remembered AND finished_at IS NULL`);
   for (const { run_id: runId } of rows) {
-    if (await endOpen(transaction, runId, CANCELLED)) context.onCancelled();
+    await endOpen(context, transaction, runId, CANCELLED);
     context.onWrite(runId);
   }
 }
 
-async function endOpen(executor: Executor, runId: string, { outcome, condition }: Ending, key: SQL = sql``): Promise<boolean> {
+async function endOpen(
+  context: StoreContext,
+  executor: Executor,
+  runId: string,
+  { outcome, condition }: Ending,
+  key: SQL = sql``,
+): Promise<boolean> {
   const { status, slices, usage, error = null } = outcome;
   const end: NewEvent = { type: 'end', data: { status, usage, slices, error } };
   const { rowCount } = await executor.execute(sql`
@@ -84,5 +88,6 @@ async function endOpen(executor: Executor, runId: string, { outcome, condition }
       WHERE run_id = ${runId} AND ${condition} RETURNING run_id, last_seq - 1 AS base
     )${key}
     ${insertEvents([end])}`);
+  if (rowCount === 1) context.onEnded(status);
   return rowCount === 1;
 }

@@ -1,5 +1,6 @@
 import type { SlotType } from '@rubot/contracts/agent';
 import { type SQL, sql } from 'drizzle-orm';
+import type { RunOutcome } from '../run-store.ts';
 import type { Database } from './database.ts';
 import type { Tickets } from './tickets.ts';
 
@@ -27,7 +28,7 @@ export interface StoreContext {
   /** A ticket was put into the queue, to be had now. */
   readonly onQueued: (slotType: SlotType) => void;
   /** A run was ended by a request, whoever had it. */
-  readonly onCancelled: () => void;
+  readonly onEnded: (status: RunOutcome['status']) => void;
 }
 
 export function leaseOf({ leaseMs }: StoreContext): SQL {
