@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DEV_FILE_PATH, DevFile } from '@rubot/contracts/dev-file';
 import { RubotError } from '@rubot/errors';
+import { parseJson } from './parse-json.ts';
 
 /** The local stack of the checkout that a folder is in, or of the one that this command belongs to; `undefined` without one. */
 export function findDevFile(workingDirectory: string): DevFile | undefined {
@@ -11,6 +12,12 @@ export function findDevFile(workingDirectory: string): DevFile | undefined {
     if (text !== undefined) return parseDevFile(text, join(folder, DEV_FILE_PATH));
   }
   return undefined;
+}
+
+/** The local stack, when it is its gateway that is asked: its keys open nothing else and are sent nowhere else. */
+export function findStackOf(workingDirectory: string, gatewayUrl: string): DevFile | undefined {
+  const devFile = findDevFile(workingDirectory);
+  return devFile !== undefined && new URL(devFile.gateway_url).origin === gatewayUrl ? devFile : undefined;
 }
 
 function* ancestorsOf(folder: string): Generator<string, void, undefined> {
@@ -28,15 +35,7 @@ function readIfPresent(path: string): string | undefined {
 }
 
 function parseDevFile(text: string, path: string): DevFile {
-  const result = DevFile.safeParse(tryParse(text));
+  const result = DevFile.safeParse(parseJson(text));
   if (result.success) return result.data;
   throw new RubotError('misconfigured', `${path} is not what this version of rubot writes. Start the stack again with: npm start`);
-}
-
-function tryParse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

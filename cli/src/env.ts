@@ -6,6 +6,7 @@ import { z } from 'zod';
 
 export const cliVariables = {
   GATEWAY_API_KEY: sharedVariables.GATEWAY_API_KEY.optional(),
+  ADMIN_API_KEY: sharedVariables.ADMIN_API_KEY.optional(),
   AXIOM_TOKEN: variable(z.string().min(1).optional(), {
     description: 'API token that may query the dataset; with it, traces are read from Axiom and not from the local log store.',
     secret: true,
@@ -20,14 +21,15 @@ export const cliVariables = {
 export interface CliConfig {
   readonly axiom: { readonly origin: string; readonly token: string; readonly dataset: string } | undefined;
   readonly gatewayApiKey: string | undefined;
+  readonly adminApiKey: string | undefined;
 }
 
 /** @throws EnvironmentError naming every problem */
 export function readCliConfig(source: Readonly<Record<string, unknown>>): CliConfig {
   const env = parseEnv({ service: 'rubot', variables: cliVariables, source, crossCheck: checkAxiom });
-  const { AXIOM_TOKEN: token, AXIOM_DATASET: dataset, AXIOM_URL, GATEWAY_API_KEY } = env;
+  const { AXIOM_TOKEN: token, AXIOM_DATASET: dataset, AXIOM_URL, GATEWAY_API_KEY, ADMIN_API_KEY } = env;
   const axiom = token === undefined || dataset === undefined ? undefined : { origin: AXIOM_URL, token, dataset };
-  return Object.freeze({ axiom, gatewayApiKey: GATEWAY_API_KEY });
+  return Object.freeze({ axiom, gatewayApiKey: GATEWAY_API_KEY, adminApiKey: ADMIN_API_KEY });
 }
 
 function checkAxiom({ AXIOM_TOKEN, AXIOM_DATASET }: EnvOf<typeof cliVariables>): readonly string[] {

@@ -1,6 +1,7 @@
 import { EnvironmentError } from '@rubot/config/parse-env';
 import { RubotError } from '@rubot/errors';
 import { Command, CommanderError } from 'commander';
+import { addDeadLettersCommand } from './commands/dead-letters.ts';
 import { addSmokeCommand } from './commands/smoke.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import type { CliContext } from './context.ts';
@@ -20,6 +21,7 @@ function createProgram(context: CliContext): Command {
     });
   addTraceCommand(program, context);
   addSmokeCommand(program, context);
+  addDeadLettersCommand(program, context);
   return program;
 }
 

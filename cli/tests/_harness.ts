@@ -12,6 +12,7 @@ import { runCli } from '../src/program.ts';
 export const TRACE_ID = 'a1'.repeat(16);
 export const RUN_ID = `run_${'b2'.repeat(16)}`;
 export const LOCAL_KEY = 'local-gateway-key-0123456789abcdef-0123';
+export const LOCAL_ADMIN_KEY = 'local-admin-key-0123456789abcdef-012345';
 
 export interface Checkout {
   readonly directory: string;
@@ -35,7 +36,7 @@ export async function createCheckout(): Promise<Checkout> {
         middleware_url: 'http://127.0.0.1:1',
         orchestrator_url: 'http://127.0.0.1:2',
         agents: {},
-        keys: { GATEWAY_API_KEY: LOCAL_KEY },
+        keys: { GATEWAY_API_KEY: LOCAL_KEY, ADMIN_API_KEY: LOCAL_ADMIN_KEY },
         demo: { tenant_id: 'demo', sender_id: 'demo-sender', session_id: 'demo-session' },
         log_file: logFile,
       };

@@ -4,11 +4,12 @@ import { RubotError } from '@rubot/errors';
 import { checkCompleteness } from '@rubot/traces/check-completeness';
 import { renderWaterfall } from '@rubot/traces/render-waterfall';
 import { walkSpans } from '@rubot/traces/trace';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { chooseSource, type PolledSource, toLocalSource } from '../choose-source.ts';
 import { type CliContext, wantsColor, widthOf } from '../context.ts';
-import { findDevFile } from '../dev-file.ts';
+import { findStackOf } from '../dev-file.ts';
 import { type CliConfig, readCliConfig } from '../env.ts';
+import { parseGatewayUrl } from '../parse-gateway-url.ts';
 import { parseSeconds } from '../parse-seconds.ts';
 import { createReport, type Report } from '../smoke/report.ts';
 import { requestCompletion } from '../smoke/request-completion.ts';
@@ -42,7 +43,7 @@ export function addSmokeCommand(program: Command, context: CliContext): void {
 
 async function smoke(context: CliContext, gatewayUrl: string, options: SmokeOptions): Promise<void> {
   const config = readCliConfig(context.environment);
-  const stack = findStack(context, gatewayUrl);
+  const stack = findStackOf(context.workingDirectory, gatewayUrl);
   const target = toTarget(gatewayUrl, config, stack, options);
   const report = createReport(context);
 
@@ -87,12 +88,6 @@ async function checkTrace({ context, report, source, traceId, options }: TraceCh
   report.pass(`the trace is complete: ${[...walkSpans(trace.roots)].length} spans over ${trace.services.length} services`);
 }
 
-/** The local stack, when it is its gateway that is asked: its keys open nothing else and are sent nowhere else. */
-function findStack(context: CliContext, gatewayUrl: string): DevFile | undefined {
-  const devFile = findDevFile(context.workingDirectory);
-  return devFile !== undefined && new URL(devFile.gateway_url).origin === gatewayUrl ? devFile : undefined;
-}
-
 function toTarget(gatewayUrl: string, config: CliConfig, stack: DevFile | undefined, options: SmokeOptions): SmokeTarget {
   const apiKey = stack?.keys['GATEWAY_API_KEY'] ?? config.gatewayApiKey;
   if (apiKey === undefined) {
@@ -105,11 +100,4 @@ function toTarget(gatewayUrl: string, config: CliConfig, stack: DevFile | undefi
     senderId: options.sender ?? stack?.demo.sender_id ?? DEFAULT_SENDER,
     timeoutMs: options.timeout * 1_000,
   };
-}
-
-function parseGatewayUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && /^\/(?:v1\/?)?$/.test(url.pathname);
-  if (isOrigin && url.search === '' && url.hash === '') return url.origin;
-  throw new InvalidArgumentError('It must be http:// or https:// with a host and nothing after it.');
 }

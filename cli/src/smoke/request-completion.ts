@@ -3,7 +3,8 @@ import { ErrorBody } from '@rubot/contracts/error';
 import { HEADERS } from '@rubot/contracts/headers';
 import { TraceId } from '@rubot/contracts/ids';
 import { RubotError } from '@rubot/errors';
-import { send } from './send.ts';
+import { parseJson } from '../parse-json.ts';
+import { send } from '../send.ts';
 import type { SmokeTarget } from './target.ts';
 
 export interface Completion {
@@ -68,12 +69,4 @@ function toHint(traceId: string): string {
 function summarize({ model, usage }: ChatCompletion, durationMs: number): string {
   const tokens = usage === null || usage === undefined ? 'no usage' : `${usage.prompt_tokens}→${usage.completion_tokens} tokens`;
   return `model ${model}, ${tokens}, ${Math.round(durationMs)} ms`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

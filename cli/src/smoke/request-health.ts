@@ -1,5 +1,5 @@
 import { RubotError } from '@rubot/errors';
-import { send } from './send.ts';
+import { send } from '../send.ts';
 import type { SmokeTarget } from './target.ts';
 
 /** @throws RubotError when `GET /` does not answer `ok` */

@@ -19,6 +19,7 @@ export const sharedVariables = {
     description: 'Address to listen on; the default takes IPv6 and IPv4, as private networks of container hosts are often IPv6.',
   }),
   GATEWAY_API_KEY: secret('Hop key gateway → orchestrator, and the client key of the operator’s own chat source. Same value in both.'),
+  ADMIN_API_KEY: secret('Opens /admin at the gateway.'),
   GATEWAY_API_KEY_PREVIOUS: secret('The former GATEWAY_API_KEY, accepted while it is rotated.').optional(),
   ORCHESTRATOR_API_KEY: secret('Hop key orchestrator → agents. Same value in the orchestrator and in every agent.'),
   ORCHESTRATOR_API_KEY_PREVIOUS: secret('The former ORCHESTRATOR_API_KEY, accepted while it is rotated.').optional(),

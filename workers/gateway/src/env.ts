@@ -1,5 +1,5 @@
 import { type EnvOf, parseEnv } from '@rubot/config/parse-env';
-import { findPlainOrigins, origin, type RotatingSecret, secret, toRotatingSecret, variable } from '@rubot/config/variable';
+import { findPlainOrigins, origin, type RotatingSecret, toRotatingSecret, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
 import type { LogSource } from '@rubot/logging';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ export const gatewayVariables = {
   LOG_LEVEL: sharedVariables.LOG_LEVEL,
   GATEWAY_API_KEY: sharedVariables.GATEWAY_API_KEY,
   GATEWAY_API_KEY_PREVIOUS: sharedVariables.GATEWAY_API_KEY_PREVIOUS,
-  ADMIN_API_KEY: secret('Opens /admin at the gateway.'),
+  ADMIN_API_KEY: sharedVariables.ADMIN_API_KEY,
   MIDDLEWARE_API_KEY: sharedVariables.MIDDLEWARE_API_KEY,
   BEARER_SIGNING_SECRET: sharedVariables.BEARER_SIGNING_SECRET,
   BEARER_SIGNING_SECRET_PREVIOUS: sharedVariables.BEARER_SIGNING_SECRET_PREVIOUS,

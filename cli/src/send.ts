@@ -1,10 +1,15 @@
 import { RubotError } from '@rubot/errors';
-import type { SmokeTarget } from './target.ts';
 
-/** @throws RubotError `unavailable`, `deadline_exceeded` in words for the person who runs the check */
+/** A gateway that is asked. */
+export interface SendTarget {
+  readonly gatewayUrl: string;
+  readonly timeoutMs: number;
+}
+
+/** @throws RubotError `unavailable`, `deadline_exceeded` in words for the person who runs the command */
 export async function send(
   fetch: typeof globalThis.fetch,
-  target: SmokeTarget,
+  target: SendTarget,
   path: string,
   init: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {},
 ): Promise<{ readonly response: Response; readonly text: string }> {
