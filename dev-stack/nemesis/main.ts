@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { startPostgres } from '@rubot/testkit/postgres/start-postgres';
 import { NEMESES } from './catalogue.ts';
-import type { Counts, Nemesis } from './nemesis.ts';
+import type { Arena, Counts, Nemesis } from './nemesis.ts';
 import { createRandom } from './random.ts';
 import { renderVerdict } from './render-verdict.ts';
 import { bundleOrchestrator } from './world/bundle-orchestrator.ts';
@@ -38,13 +38,25 @@ async function main(): Promise<void> {
     for (const nemesis of chosen) {
       const counts = { ...nemesis.long, ...(values['short'] === true ? nemesis.short : {}), ...toCounts(nemesis, values) };
       const startedMs = performance.now();
-      const findings = await nemesis.strike({ postgres, entry, random: createRandom(seed) }, counts);
+      const findings = await nemesis.strike({ postgres, entry, random: createRandom(seed), onProgress: tellProgress(nemesis) }, counts);
       process.stdout.write(renderVerdict(nemesis, findings, (performance.now() - startedMs) / 1_000));
       if (findings.violations.length > 0) process.exitCode = 1;
     }
   } finally {
     await postgres.dispose();
   }
+}
+
+const PROGRESS_INTERVAL_MS = 20_000;
+
+/** Beside the result, and not too often. */
+function tellProgress({ name }: Nemesis): Arena['onProgress'] {
+  let nextMs = performance.now() + PROGRESS_INTERVAL_MS;
+  return (done, total) => {
+    if (performance.now() < nextMs) return;
+    nextMs = performance.now() + PROGRESS_INTERVAL_MS;
+    process.stderr.write(`${name}: ${done} of ${total}\n`);
+  };
 }
 
 function readArguments() {

@@ -23,6 +23,8 @@ export interface Arena {
   readonly random: Random;
   /** The orchestrator that is put to the test. */
   readonly entry: URL;
+  /** Told how far the attack has come. */
+  readonly onProgress: (done: number, total: number) => void;
 }
 
 export interface Findings {
@@ -34,7 +36,7 @@ export interface Findings {
 
 export async function withWorld<Result>(
   arena: Arena,
-  options: Omit<WorldOptions, keyof Arena>,
+  options: Omit<WorldOptions, 'postgres' | 'random' | 'entry'>,
   use: (world: World) => Promise<Result>,
 ): Promise<Result> {
   const world = await startWorld({ ...options, ...arena });

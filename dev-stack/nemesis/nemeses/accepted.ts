@@ -24,6 +24,7 @@ export const accepted: Nemesis<{ readonly kills: number }> = {
           const wanted = toWantedRun(started, TASK);
           started += 1;
           promised.add(await getKilledFor(api, wanted));
+          arena.onProgress(promised.size, counts.kills);
           await api.start();
         }
       }

@@ -34,6 +34,7 @@ export const cancels: Nemesis<{ readonly cancels: number }> = {
           const wanted = toWantedRun(started, TASK);
           started += 1;
           results.push(await startAndCancel(world, wanted));
+          arena.onProgress(results.length, counts.cancels);
         }
       }
 

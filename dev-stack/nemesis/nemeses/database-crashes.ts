@@ -27,6 +27,7 @@ export const databaseCrashes: Nemesis<{ readonly crashes: number }> = {
       for (let crash = 0; crash < counts.crashes; crash += 1) {
         const isDuringSweep = crash % 2 === 0;
         await (isDuringSweep ? crashDuringSweep(world) : crashSoon(world));
+        arena.onProgress(crash + 1, counts.crashes);
       }
       await load.untilAccepted(counts.crashes * RUNS_EACH);
       await load.stop();

@@ -5,7 +5,7 @@ import { AGENT_ID } from '../agent/start-agents.ts';
 import { judge } from '../check/judge.ts';
 import { type FaultyFront, startFaultyFront } from '../load/faulty-front.ts';
 import { settle } from '../load/settle.ts';
-import { type Nemesis, withWorld } from '../nemesis.ts';
+import { type Arena, type Nemesis, withWorld } from '../nemesis.ts';
 import { GATEWAY_KEY } from '../world/hop.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { World } from '../world/start-world.ts';
@@ -33,7 +33,7 @@ export const keys: Nemesis<{ readonly keys: number; readonly kills: number }> = 
         faultShare: FAULT_SHARE,
       });
       const killing = killApis(world, counts.kills);
-      const results = await askWithKeys(front, counts.keys).finally(() => front.close());
+      const results = await askWithKeys(front, counts.keys, arena.onProgress).finally(() => front.close());
       await killing;
       const settled = await settle(world);
       const answered = results.flatMap(({ answers }) => answers);
@@ -86,7 +86,7 @@ interface Answer {
   readonly text: string;
 }
 
-async function askWithKeys(front: FaultyFront, count: number): Promise<readonly KeyResult[]> {
+async function askWithKeys(front: FaultyFront, count: number, onProgress: Arena['onProgress']): Promise<readonly KeyResult[]> {
   const client = new OpenAI({ baseURL: `${front.url}/v1`, apiKey: GATEWAY_KEY });
   const results: KeyResult[] = [];
   let started = 0;
@@ -95,6 +95,7 @@ async function askWithKeys(front: FaultyFront, count: number): Promise<readonly 
     while (started < count) {
       started += 1;
       results.push(await askWithKey(client, `key-${started}`, started % 2 === 1));
+      onProgress(results.length, count);
     }
   }
 

@@ -3,7 +3,7 @@ import { judge } from '../check/judge.ts';
 import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { settle } from '../load/settle.ts';
-import { type Nemesis, withWorld } from '../nemesis.ts';
+import { type Arena, type Nemesis, withWorld } from '../nemesis.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { World } from '../world/start-world.ts';
 
@@ -29,7 +29,7 @@ export const kills: Nemesis<{ readonly runs: number; readonly kills: number }> =
       async (world) => {
         const queue = watchQueue(world.database);
         const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
-        await killWorkers(world, counts.kills);
+        await killWorkers(world, counts.kills, arena.onProgress);
         await load.untilAccepted(counts.runs);
         await load.stop();
         const settled = await settle(world);
@@ -57,12 +57,13 @@ export const kills: Nemesis<{ readonly runs: number; readonly kills: number }> =
   },
 };
 
-async function killWorkers({ workers, random }: World, kills: number): Promise<void> {
+async function killWorkers({ workers, random }: World, kills: number, onProgress: Arena['onProgress']): Promise<void> {
   let starting: Promise<void>[] = [];
   for (let kill = 0; kill < kills; kill += 1) {
     await pause(random.between(0, LONGEST_GAP_MS));
     const victim = random.pick(workers.filter((worker) => worker.isRunning()));
     await victim.kill();
+    onProgress(kill + 1, kills);
     const back = victim.start().finally(() => {
       starting = starting.filter((other) => other !== back);
     });

@@ -4,7 +4,7 @@ import { judge } from '../check/judge.ts';
 import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { settle } from '../load/settle.ts';
-import { type Nemesis, withWorld } from '../nemesis.ts';
+import { type Arena, type Nemesis, withWorld } from '../nemesis.ts';
 import { type HeldRun, listTaken, listWorkOf } from '../world/held-runs.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { Orchestrator } from '../world/orchestrator.ts';
@@ -28,7 +28,7 @@ export const pauses: Nemesis<{ readonly pauses: number }> = {
     return withWorld(arena, { apiCount: 1, workerCount: WORKERS, environment: { ...SHORT_LEASE, RUN_LEASE_MS: '1000' } }, async (world) => {
       const queue = watchQueue(world.database);
       const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
-      const staleAttempts = await pauseWorkers(world, counts.pauses);
+      const staleAttempts = await pauseWorkers(world, counts.pauses, arena.onProgress);
       await load.stop();
       const settled = await settle(world);
       const refused = world.workers.reduce((sum, worker) => sum + worker.count('run.left'), 0);
@@ -57,7 +57,7 @@ export const pauses: Nemesis<{ readonly pauses: number }> = {
 };
 
 /** Until so many pauses have left a stale attempt behind. @returns how many of them there were */
-async function pauseWorkers(world: World, pauses: number): Promise<number> {
+async function pauseWorkers(world: World, pauses: number, onProgress: Arena['onProgress']): Promise<number> {
   let done = 0;
   let staleAttempts = 0;
 
@@ -66,11 +66,14 @@ async function pauseWorkers(world: World, pauses: number): Promise<number> {
       await pause(world.random.between(50, 400));
       const taken = await pauseOnce(world, world.random.pick(own));
       staleAttempts += taken;
-      if (taken > 0) done += 1;
+      if (taken === 0) continue;
+      done += 1;
+      onProgress(done, pauses);
     }
   }
 
-  await Promise.all(Array.from({ length: LANES }, (_, lane_) => lane(world.workers.filter((_worker, index) => index % LANES === lane_))));
+  const lanes = Array.from({ length: LANES }, (_, first) => world.workers.filter((_worker, index) => index % LANES === first));
+  await Promise.all(lanes.map(lane));
   return staleAttempts;
 }
 

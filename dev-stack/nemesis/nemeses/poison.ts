@@ -24,7 +24,10 @@ export const poison: Nemesis<{ readonly poisons: number }> = {
       const killed = killWhoeverTakes(world);
       const load = driveLoad(world, { task: TASK, openRuns: OPEN_RUNS });
       const poisonous = new Set<string>();
-      for (let poison = 0; poison < counts.poisons; poison += 1) poisonous.add(await runPoison(world, poison));
+      for (let poison = 0; poison < counts.poisons; poison += 1) {
+        poisonous.add(await runPoison(world, poison));
+        arena.onProgress(poison + 1, counts.poisons);
+      }
       await load.untilAccepted(counts.poisons * OPEN_RUNS);
       await load.stop();
       world.agents.onPoison(() => {});

@@ -26,6 +26,7 @@ export const readOnly: Nemesis<{ readonly outages: number; readonly seconds: num
         await load.untilAccepted(load.accepted.size + RUNS_EACH);
         await refuseWrites(world, counts.seconds * 1_000);
         healedMs.push(await measureHealing(load));
+        arena.onProgress(outage + 1, counts.outages);
       }
       await load.stop();
       const settled = await settle(world);

@@ -27,6 +27,7 @@ export const rollingRestarts: Nemesis<{ readonly rounds: number }> = {
           await load.untilAccepted(load.accepted.size + 2);
           stops.push(await restart(orchestrator));
         }
+        arena.onProgress(round + 1, counts.rounds);
       }
       await load.stop();
       const settled = await settle(world);

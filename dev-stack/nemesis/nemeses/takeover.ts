@@ -3,7 +3,7 @@ import { percentile } from '../../bench/statistics.ts';
 import { judge } from '../check/judge.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { settle } from '../load/settle.ts';
-import { type Findings, type Nemesis, withWorld } from '../nemesis.ts';
+import { type Arena, type Findings, type Nemesis, withWorld } from '../nemesis.ts';
 import { type HeldRun, listTaken, listWorkOf } from '../world/held-runs.ts';
 import type { Orchestrator } from '../world/orchestrator.ts';
 import type { World } from '../world/start-world.ts';
@@ -50,16 +50,19 @@ function defineTakeover(options: TakeoverOptions): Nemesis<{ readonly rounds: nu
     long,
     strike(arena, { rounds }) {
       const workers = { apiCount: 1, workerCount: victims * 2 };
-      return withWorld(arena, { ...workers, environment }, (world) => measureTakeovers(world, { rounds, victims, mostMs }));
+      return withWorld(arena, { ...workers, environment }, (world) =>
+        measureTakeovers(world, { rounds, victims, mostMs, onProgress: arena.onProgress }),
+      );
     },
   };
 }
 
 interface MeasureOptions extends Pick<TakeoverOptions, 'victims' | 'mostMs'> {
   readonly rounds: number;
+  readonly onProgress: Arena['onProgress'];
 }
 
-async function measureTakeovers(world: World, { rounds, victims, mostMs }: MeasureOptions): Promise<Findings> {
+async function measureTakeovers(world: World, { rounds, victims, mostMs, onProgress }: MeasureOptions): Promise<Findings> {
   // Long steps: nearly every run is in the middle of one when its worker dies.
   const task = { steps: 2, pieces: 4, stepMs: 3_000, toolMs: 60 };
   const load = driveLoad(world, { task, openRuns: victims * 2 * OPEN_RUNS_EACH });
@@ -71,6 +74,7 @@ async function measureTakeovers(world: World, { rounds, victims, mostMs }: Measu
     const measured = await Promise.all(group.map((victim, index) => killAndWatch(world, victim, index * APART_MS, mostMs * 2)));
     tookMs.push(...measured.flatMap(({ taken }) => taken));
     untaken += measured.reduce((sum, one) => sum + one.untaken, 0);
+    onProgress(round + 1, rounds);
   }
   await load.stop();
   const settled = await settle(world, SETTLE_TIMEOUT_MS);
