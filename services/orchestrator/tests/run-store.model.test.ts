@@ -102,11 +102,18 @@ describe('the comparison', () => {
     async () => {
       process.stdout.write(`stores with a bug against the model: seed ${SEED}\n`);
       let bug: Rewrite = (text) => text;
-      const system = await openRunSystem((text) => bug(text));
+      let isApplied = false;
+      const system = await openRunSystem((text) => {
+        const rewritten = bug(text);
+        isApplied ||= rewritten !== text;
+        return rewritten;
+      });
       for (const [name, rewrite] of Object.entries(BUGS)) {
         bug = rewrite;
+        isApplied = false;
         const found = await fc.check(toProperty(system, new Map()), { seed: SEED, numRuns: SEQUENCES_PER_BUG, endOnFailure: true });
-        expect([name, found.failed]).toEqual([name, true]);
+        expect(isApplied, `the store has no statement any more in which: ${name}`).toBe(true);
+        expect(found.failed, name).toBe(true);
         process.stdout.write(`${name}: found by sequence ${found.numRuns}\n`);
       }
     },
