@@ -230,6 +230,8 @@ describe('a database that goes', () => {
     const events = await readEvents(orchestrator, RUN_ID);
     expect(textOf(events)).toBe('begun and done');
     expect(events.at(-1)).toMatchObject({ type: 'end', data: { status: 'completed' } });
+    // Nobody has died of it.
+    expect(await database.query('SELECT crash_count FROM runs WHERE run_id = $1', [RUN_ID])).toEqual([{ crash_count: 0 }]);
     expect(await readiness()).toBe(200);
   }, 60_000);
 });

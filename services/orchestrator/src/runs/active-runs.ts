@@ -4,13 +4,15 @@ import type { Logger } from '@rubot/logging';
 import type { ORCHESTRATOR_EVENTS } from '../events.ts';
 import type { Slots } from '../queue/slots.ts';
 import type { Run } from './run.ts';
-import type { RunStore } from './run-store.ts';
+import type { RunStore, RunWriter } from './run-store.ts';
 
 /** The runs that this process works on; it tells the store that they live, until they have ended. */
 export interface ActiveRuns {
   enter(run: Run): void;
   /** Gives back the run's slot as well. */
   leave(run: Run): void;
+  /** To be called where an outage of the store kept the end of the run from being written: it is given back when the store is there again. */
+  giveBackLater(run: Run): void;
   /** Stops a run that is worked on here; others are none of ours. */
   abort(runId: string, reason: RubotError): void;
   start(): void;
@@ -32,6 +34,7 @@ const STOP_TIMEOUT_MS = 2_000;
 
 export function createActiveRuns({ runs, slots, heartbeatMs, logger }: ActiveRunsOptions): ActiveRuns {
   const active = new Map<string, Run>();
+  let unwritten: readonly RunWriter[] = [];
   let timers: NodeJS.Timeout[] = [];
   let onEmpty: () => void = () => {};
 
@@ -48,7 +51,22 @@ export function createActiveRuns({ runs, slots, heartbeatMs, logger }: ActiveRun
     }
   }
 
+  /** Nobody has died: left to lapse, each outage would count as a crash of all that was worked on. */
+  async function giveBack(): Promise<void> {
+    const left = unwritten;
+    if (left.length === 0) return;
+    unwritten = [];
+    try {
+      await runs.handBack(left);
+    } catch {
+      unwritten = [...unwritten, ...left];
+    }
+  }
+
   return {
+    giveBackLater({ recorder }) {
+      unwritten = [...unwritten, recorder.writer];
+    },
     enter(run) {
       const former = active.get(run.id);
       // That this attempt could be claimed is the proof that the one before has lost the run.
@@ -65,7 +83,11 @@ export function createActiveRuns({ runs, slots, heartbeatMs, logger }: ActiveRun
       if (run !== undefined) drop(run, reason);
     },
     start() {
-      timers = [setInterval(() => void check(runs.renew), heartbeatMs), setInterval(() => void check(runs.findLost), LOOK_MS)];
+      timers = [
+        setInterval(() => void check(runs.renew), heartbeatMs),
+        setInterval(() => void check(runs.findLost), LOOK_MS),
+        setInterval(() => void giveBack(), LOOK_MS),
+      ];
       for (const timer of timers) timer.unref();
     },
     async stop() {

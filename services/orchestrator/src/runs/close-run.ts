@@ -19,6 +19,8 @@ export interface Progress {
   /** Stands when the answer is whole, or as whole as it can be before a person has decided. */
   end: AnswerEnd | undefined;
   failure: RubotError | RunMovedError | undefined;
+  /** Set where the end could not be written down because the store was away. */
+  isStoreAway: boolean;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function closeRun(run: Run, progress: Progress): Promise<void> {
     run.span.log('run.left', { error: unwritten });
     // An answer may be whole; but if nobody could prove it later, it may not pass for one.
     progress.failure = (failure ?? RubotError.from(unwritten)).toFinal();
+    progress.isStoreAway = RubotError.from(unwritten).code === 'unavailable';
   }
 }
 

@@ -30,14 +30,7 @@ export interface ExecuteRunDeps extends PlanningDeps {
  * @throws RunMovedError before the first part, where the answer is given elsewhere
  */
 export async function* executeRun(run: Run, eligible: readonly Agent[], deps: ExecuteRunDeps): Answer {
-  const progress: Progress = {
-    planner: undefined,
-    planningUsage: NO_USAGE,
-    running: [],
-    hasSpoken: false,
-    end: undefined,
-    failure: undefined,
-  };
+  const progress = beginProgress();
   let approval: ApprovalEnd | undefined;
   deps.activeRuns.enter(run);
   try {
@@ -57,6 +50,7 @@ export async function* executeRun(run: Run, eligible: readonly Agent[], deps: Ex
     progress.failure = toFailure(run, thrown);
   } finally {
     await closeRun(run, progress).finally(() => deps.activeRuns.leave(run));
+    if (progress.isStoreAway) deps.activeRuns.giveBackLater(run);
   }
   const { failure, end } = progress;
   if (failure !== undefined) throw failure;
@@ -64,6 +58,18 @@ export async function* executeRun(run: Run, eligible: readonly Agent[], deps: Ex
   // No part of the answer, which goes on behind what was recorded.
   if (approval !== undefined) yield* approval.parts;
   return end;
+}
+
+function beginProgress(): Progress {
+  return {
+    planner: undefined,
+    planningUsage: NO_USAGE,
+    running: [],
+    hasSpoken: false,
+    end: undefined,
+    failure: undefined,
+    isStoreAway: false,
+  };
 }
 
 async function* record<End>(

@@ -12,13 +12,15 @@ export interface Sweeper {
 }
 
 export interface SweeperOptions {
-  readonly runs: Pick<RunStore, 'requeueLapsed'>;
+  readonly runs: Pick<RunStore, 'requeueLapsed' | 'checkReady'>;
   readonly intervalMs: number;
   readonly onSwept: (report: SweepReport) => void;
   readonly logger: Logger<typeof ORCHESTRATOR_EVENTS>;
 }
 
 const MAX_SWEPT = 100;
+/** For processes that lost no more than the database to say that they live, before their silence is taken for their death. */
+const GRACE_MS = 2_000;
 
 /**
  * Recovery that never stops: one that ran at boot alone would strand whatever fell over while it ran. Looking twice, or
@@ -27,6 +29,7 @@ const MAX_SWEPT = 100;
 export function createSweeper({ runs, intervalMs, onSwept, logger }: SweeperOptions): Sweeper {
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
+  let wasAway = false;
   let look: Promise<void> = Promise.resolve();
 
   async function sweep(): Promise<void> {
@@ -36,22 +39,35 @@ export function createSweeper({ runs, intervalMs, onSwept, logger }: SweeperOpti
       for (const runId of report.requeued) logger.log('run.requeued', {}, { run_id: runId });
       for (const runId of report.buried) logger.log('run.buried', {}, { run_id: runId });
     } catch (thrown) {
+      wasAway = true;
       logger.log('sweep.failed', { error: thrown });
     }
   }
 
-  function sweepAndWait(): void {
-    look = sweep();
-    void look.finally(() => {
+  /** @returns how long to wait before the next look */
+  async function lookAgain(): Promise<number> {
+    if (!wasAway) {
+      await sweep();
+      return intervalMs;
+    }
+    wasAway = await runs.checkReady().then(
+      () => false,
+      () => true,
+    );
+    return wasAway ? intervalMs : Math.max(intervalMs, GRACE_MS);
+  }
+
+  function lookAndWait(): void {
+    look = lookAgain().then((waitMs) => {
       if (isStopped) return;
-      timer = setTimeout(sweepAndWait, intervalMs);
+      timer = setTimeout(lookAndWait, waitMs);
       timer.unref();
     });
   }
 
   return {
     sweep,
-    start: sweepAndWait,
+    start: lookAndWait,
     async stop() {
       isStopped = true;
       clearTimeout(timer);
