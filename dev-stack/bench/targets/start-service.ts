@@ -19,8 +19,6 @@ export interface ServiceOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** For its log. */
   readonly directory: string;
-  /** For Node itself. */
-  readonly nodeArguments?: readonly string[];
 }
 
 const START_TIMEOUT_MS = 30_000;
@@ -28,12 +26,12 @@ const LOOK_AGAIN_MS = 20;
 const LAST_WORDS_CHARACTERS = 2_000;
 
 /** A service of ours as its host runs it, with its log on; resolves when it says that it is ready. */
-export async function startService({ name, entry, environment, directory, nodeArguments = [] }: ServiceOptions): Promise<RunningService> {
+export async function startService({ name, entry, environment, directory }: ServiceOptions): Promise<RunningService> {
   const { [name]: port = 0 } = await findPorts([name]);
   const logFile = path.join(directory, `${name}.ndjson`);
   // Into a file and not into a pipe: whoever read the pipe would take the processor from what is measured, line by line.
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [...nodeArguments, fileURLToPath(entry)], {
+  const child = spawn(process.execPath, [fileURLToPath(entry)], {
     env: { ...environment, HOST: '127.0.0.1', PORT: String(port) },
     stdio: ['ignore', log, log],
   });
