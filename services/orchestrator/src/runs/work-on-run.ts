@@ -24,6 +24,7 @@ export interface WorkOnRunDeps extends ExecuteRunDeps {
 export async function workOnRun(claimed: ClaimedRun, deps: WorkOnRunDeps): Promise<void> {
   const span = startWorkSpan(claimed, deps);
   try {
+    assertInTime(claimed);
     const eligible = findAgents(claimed, deps);
     const deadline = createDeadline({ timeoutMs: claimed.timeoutMs });
     const run = beginRun({
@@ -61,6 +62,12 @@ class NotBegunError extends Error {
     super('the run was not begun', { cause });
     this.reason = RubotError.from(cause);
   }
+}
+
+/** Whoever waited for it does not any more. */
+function assertInTime({ timeoutMs }: ClaimedRun): void {
+  if (timeoutMs > 0) return;
+  throw new NotBegunError(new RubotError('deadline_exceeded', 'The time of the run was over before it had a slot. Ask again later.'));
 }
 
 function findAgents({ allowedAgents, request }: ClaimedRun, { directory }: WorkOnRunDeps): readonly Agent[] {

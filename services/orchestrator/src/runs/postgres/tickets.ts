@@ -41,6 +41,8 @@ const DEAD = 'runs_dead';
 /** pg-boss throws away what waits too long. A run that waits is never thrown away; this is as good as never. */
 const RETENTION_SECONDS = 10 * 365 * 86_400;
 
+/** "rubotq" in ASCII. */
+const START_LOCK = 0x7275626f7471;
 const NO_JOB = '00000000-0000-0000-0000-000000000000';
 
 function queueOf(slotType: SlotType): string {
@@ -48,8 +50,9 @@ function queueOf(slotType: SlotType): string {
 }
 
 export function createTickets(db: Database, onError: (error: Error) => void): Tickets {
+  let executor: Executor = db;
   const boss = new PgBoss({
-    db: fromDrizzle(db, sql),
+    db: { executeSql: (text, values) => fromDrizzle(executor, sql).executeSql(text, values) },
     schema: SCHEMA,
     // Our migrations make it, under their lock: of replicas that start together, all but one would fail here.
     createSchema: false,
@@ -58,14 +61,18 @@ export function createTickets(db: Database, onError: (error: Error) => void): Ti
   boss.on('error', onError);
 
   return {
-    async start() {
-      await boss.start();
-      for (const name of [...SLOT_TYPES.map(queueOf), DEAD]) {
-        await boss.createQueue(name, { retentionSeconds: RETENTION_SECONDS });
-        // pg-boss looks a queue up at its first use, over a connection of its own. In the first burst all connections are in
-        // transactions, which would wait for each other.
-        await boss.findJobs(name, { id: NO_JOB });
-      }
+    start() {
+      // pg-boss looks for its tables before it takes a lock of its own, so that of replicas that start together all but one would fail.
+      return db.transaction(async (transaction) => {
+        await transaction.execute(sql`SELECT pg_advisory_xact_lock(${START_LOCK})`);
+        executor = transaction;
+        try {
+          await boss.start();
+          for (const name of [...SLOT_TYPES.map(queueOf), DEAD]) await createQueue(boss, name);
+        } finally {
+          executor = db;
+        }
+      });
     },
     stop: () => boss.stop({ graceful: false, close: false }),
     async insert(executor, tickets) {
@@ -96,6 +103,13 @@ export function createTickets(db: Database, onError: (error: Error) => void): Ti
       if (ids.length > 0) await boss.deleteJob(DEAD, ids, { db });
     },
   };
+}
+
+async function createQueue(boss: PgBoss, name: string): Promise<void> {
+  await boss.createQueue(name, { retentionSeconds: RETENTION_SECONDS });
+  // A queue is looked up at its first use, over a connection of the pool: in the first burst all of them are in transactions, which
+  // would wait for each other.
+  await boss.findJobs(name, { id: NO_JOB });
 }
 
 function toJob({ runId, tenantId, place, delayMs }: Ticket) {
