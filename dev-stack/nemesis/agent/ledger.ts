@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 export interface ModelCall {
   /** Drawn anew each time, as a model words the same thing twice in two ways; it marks every word and tool call of the answer. */
   readonly id: string;
-  readonly runId: string;
+  /** Of the run for which it was asked. */
+  readonly traceId: string;
   readonly step: number;
   /** The orchestrator that had it asked. */
   readonly seat: string;
@@ -13,7 +14,6 @@ export interface ModelCall {
 
 /** One change of the world by a tool. */
 export interface Effect {
-  readonly key: string;
   readonly runId: string;
   readonly step: number;
   /** The model call that asked for it. */
@@ -27,34 +27,37 @@ export interface Ledger {
   /** Tool calls that came again under a key whose effect was had: they were answered, and changed nothing. */
   repeats(): number;
   askModel(call: Omit<ModelCall, 'id' | 'atMs'>): ModelCall;
-  /** A tool that commits with its key. */
-  callTool(effect: Effect): void;
+  /** Commits with its key, as every tool that writes has to. */
+  changeWorld(idempotencyKey: string): void;
 }
 
 export function createLedger(): Ledger {
   const modelCalls: ModelCall[] = [];
-  const effects: Effect[] = [];
-  const keys = new Set<string>();
+  const effects = new Map<string, Effect>();
   let repeats = 0;
 
   return {
     modelCalls,
-    effects,
+    get effects() {
+      return [...effects.values()];
+    },
     repeats: () => repeats,
     askModel(call) {
       const asked = { ...call, id: `m${randomBytes(6).toString('hex')}`, atMs: performance.now() };
       modelCalls.push(asked);
       return asked;
     },
-    callTool(effect) {
-      if (keys.has(effect.key)) {
-        repeats += 1;
-        return;
-      }
-      keys.add(effect.key);
-      effects.push(effect);
+    changeWorld(idempotencyKey) {
+      if (effects.has(idempotencyKey)) repeats += 1;
+      else effects.set(idempotencyKey, toEffect(idempotencyKey));
     },
   };
+}
+
+/** A key names run, slice and call. */
+function toEffect(idempotencyKey: string): Effect {
+  const [runId = '', , toolCallId = ''] = idempotencyKey.split('/');
+  return { runId, ...fromToolCallId(toolCallId) };
 }
 
 /** The tool call of a model's answer, which names the answer; and back. */

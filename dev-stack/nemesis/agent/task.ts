@@ -1,11 +1,8 @@
 import { z } from 'zod';
 
-/**
- * What a run of a nemesis is to do, as the words of its user: the agent keeps nothing between two requests, as no agent
- * may, and reads it again in each attempt.
- */
+/** What a run of a nemesis is to do, as the words of its user: the model keeps nothing between two calls, as no model does, and reads it anew in each. */
 export const Task = z.strictObject({
-  /** Model steps. All but the last call a tool that changes something. */
+  /** Answers of the model. All but the last call a tool that changes something. */
   steps: z.number().int().positive(),
   /** Pieces of text that a step is streamed in. */
   pieces: z.number().int().positive(),

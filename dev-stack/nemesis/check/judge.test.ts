@@ -4,6 +4,7 @@ import type { EventRow, RunEvidence, StepRow } from './evidence.ts';
 import { findViolations } from './judge.ts';
 
 const RUN_ID = 'run_1';
+const TRACE_ID = 'trace_1';
 const USAGE = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
 /** Of the model calls of this run, in the order in which they are made. */
 const [FIRST, STALE, LAST] = ['maaaaaaaaaaaa', 'mbbbbbbbbbbbb', 'mcccccccccccc'] as const;
@@ -37,15 +38,24 @@ const EVENTS = number([
 
 /** A worker died while the model was asked for the second time; the other one ended the run. */
 const SOUND: RunEvidence = {
-  run: { run_id: RUN_ID, status: 'completed', attempt: 2, crash_count: 1, last_seq: EVENTS.length, is_finished: true, error: null },
+  run: {
+    run_id: RUN_ID,
+    trace_id: TRACE_ID,
+    status: 'completed',
+    attempt: 2,
+    crash_count: 1,
+    last_seq: EVENTS.length,
+    is_finished: true,
+    error: null,
+  },
   steps: STEPS,
   events: EVENTS,
   modelCalls: [
-    { id: FIRST, runId: RUN_ID, step: 0, seat: 'worker-1', atMs: 1 },
-    { id: STALE, runId: RUN_ID, step: 1, seat: 'worker-1', atMs: 2 },
-    { id: LAST, runId: RUN_ID, step: 1, seat: 'worker-2', atMs: 3 },
+    { id: FIRST, traceId: TRACE_ID, step: 0, seat: 'worker-1', atMs: 1 },
+    { id: STALE, traceId: TRACE_ID, step: 1, seat: 'worker-1', atMs: 2 },
+    { id: LAST, traceId: TRACE_ID, step: 1, seat: 'worker-2', atMs: 3 },
   ],
-  effects: [{ key: 'k1', runId: RUN_ID, step: 0, modelCallId: FIRST }],
+  effects: [{ runId: RUN_ID, step: 0, modelCallId: FIRST }],
 };
 
 function number(events: readonly Omit<EventRow, 'seq'>[]): readonly EventRow[] {
@@ -95,12 +105,12 @@ describe('the judge of a nemesis', () => {
     ],
     [
       'paid for an answer that was on record',
-      { ...SOUND, modelCalls: [...SOUND.modelCalls, { id: 'mdddddddddddd', runId: RUN_ID, step: 1, seat: 'worker-2', atMs: 4 }] },
+      { ...SOUND, modelCalls: [...SOUND.modelCalls, { id: 'mdddddddddddd', traceId: TRACE_ID, step: 1, seat: 'worker-2', atMs: 4 }] },
       /asked the model for step 1 again/,
     ],
     [
       'changed the world twice',
-      { ...SOUND, effects: [...SOUND.effects, { key: 'k2', runId: RUN_ID, step: 0, modelCallId: STALE }] },
+      { ...SOUND, effects: [...SOUND.effects, { runId: RUN_ID, step: 0, modelCallId: STALE }] },
       /changed the world 2 times at step 0\n.*for a call that is not on record/,
     ],
     ['never changed the world', { ...SOUND, effects: [] }, /never had its effect/],

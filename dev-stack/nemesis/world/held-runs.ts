@@ -9,9 +9,11 @@ export interface HeldRun {
 
 /** What a process is working on: runs for which it was the last to ask the agent. */
 export async function listWorkOf({ database, ledger }: Pick<World, 'database' | 'ledger'>, seat: string): Promise<readonly HeldRun[]> {
-  const running = await database.query<HeldRun>("SELECT run_id, attempt FROM runs WHERE status = 'running'");
-  const seatOf = new Map(ledger.modelCalls.map((call) => [call.runId, call.seat]));
-  return running.filter(({ run_id }) => seatOf.get(run_id) === seat);
+  const running = await database.query<HeldRun & { trace_id: string }>(
+    "SELECT run_id, attempt, trace_id FROM runs WHERE status = 'running'",
+  );
+  const seatOf = new Map(ledger.modelCalls.map((call) => [call.traceId, call.seat]));
+  return running.filter(({ trace_id }) => seatOf.get(trace_id) === seat);
 }
 
 /** Those that another attempt has, or that have ended. */
