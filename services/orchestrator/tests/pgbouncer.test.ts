@@ -2,7 +2,9 @@ import { HEADERS } from '@rubot/contracts/headers';
 import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
 import { findPgBouncer, type RunningPgBouncer, startPgBouncer } from '@rubot/testkit/postgres/start-pgbouncer';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type DatabaseOfTest, openEmptyDatabase, openTestDatabase, postgresOfFile } from './_database.ts';
+import { openDatabase } from '../src/runs/postgres/database.ts';
+import { migrate } from '../src/runs/postgres/migrate.ts';
+import { type DatabaseOfTest, MIGRATIONS, openEmptyDatabase, openTestDatabase, postgresOfFile } from './_database.ts';
 import { ask, contentOf, RUN_ID, readCompletion, readError, readStream, startOrchestrator } from './_harness.ts';
 import { startReplica } from './_process.ts';
 import { askRuns, readEvents, readRun, textOf } from './_runs.ts';
@@ -37,12 +39,20 @@ describe.skipIf(program === undefined)('the orchestrator behind a PgBouncer in t
   }
 
   it('makes its schema once when replicas start together', async () => {
-    const { url } = through(await openEmptyDatabase());
-    const replicas = await Promise.all(
-      Array.from({ length: 2 }, () => startReplica({ databaseUrl: url, registry: { tables: tables.origin }, env: ENV })),
+    const database = await openEmptyDatabase();
+    const replicas = Array.from({ length: 4 }, (_, index) => index);
+    await Promise.all(
+      replicas.map(async () => {
+        const { db, close } = openDatabase({ url: bouncer.through(database.url), maxConnections: 2 });
+        await migrate(db, MIGRATIONS);
+        await close();
+      }),
     );
-    const answers = await Promise.all(replicas.map((replica, index) => replica.complete(idOf(index), ask('hi'))));
-    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    const orchestrators = await Promise.all(replicas.map(() => start(database)));
+    const answers = await Promise.all(
+      orchestrators.map((orchestrator, index) => orchestrator.complete(ask('hi'), { headers: { [HEADERS.runId]: idOf(index) } })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(replicas.map(() => 200));
   }, 60_000);
 
   it('answers more at a time than there are connections', async () => {
