@@ -39,7 +39,10 @@ export async function startPgBouncer(program: string, { postgresUrl, poolSize }:
   const settingsFile = writeOwned(join(folder, 'pgbouncer.ini'), toSettings({ postgresUrl, poolSize, port, usersFile }), owner);
   if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
   const child = spawn(program, [settingsFile], { ...owner, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
-  const end = () => child.kill('SIGTERM');
+  const end = () => {
+    child.kill('SIGTERM');
+    rmSync(folder, { recursive: true, force: true });
+  };
   process.once('exit', end);
   const ended = once(child, 'close').finally(() => process.off('exit', end));
   await untilReady({ name: 'PgBouncer', stderr: child.stderr, readyWords: 'process up:', ended });
@@ -48,7 +51,6 @@ export async function startPgBouncer(program: string, { postgresUrl, poolSize }:
     async dispose() {
       end();
       await ended;
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
