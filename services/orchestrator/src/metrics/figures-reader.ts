@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { QueueFigures } from '../runs/postgres/queue-figures.ts';
 import type { ReadFigures } from './cluster-gauges.ts';
 
@@ -12,8 +11,15 @@ export function createFiguresReader(read: () => Promise<QueueFigures>): ReadFigu
   let askedAtMs = Number.NEGATIVE_INFINITY;
 
   async function ask(): Promise<QueueFigures | undefined> {
-    const late = once(AbortSignal.timeout(TIMEOUT_MS), 'abort').then(() => undefined);
-    return Promise.race([read().catch(() => undefined), late]);
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => resolve(undefined), TIMEOUT_MS);
+    try {
+      return await Promise.race([read(), late]);
+    } catch {
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   return function readFigures() {
