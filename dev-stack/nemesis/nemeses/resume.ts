@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type EventRow, readEvidence } from '../check/evidence.ts';
 import { judge } from '../check/judge.ts';
-import { readEvents } from '../load/read-events.ts';
+import { readPage, readStream } from '../load/read-events.ts';
 import { postRun, toWantedRun, type WantedRun } from '../load/run-request.ts';
 import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
@@ -9,7 +9,6 @@ import { listWorkOf } from '../world/held-runs.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { World } from '../world/start-world.ts';
 
-const READERS = 3;
 /** Words that come within the same moment are one event: so far apart that they are not. */
 const EVENT_MS = 70;
 const RETRY_PAUSE_MS = 50;
@@ -24,7 +23,7 @@ export const resume: Nemesis<{ readonly events: number }> = {
     return withWorld(arena, { apiCount: 2, workerCount: 2, environment: SHORT_LEASE }, async (world) => {
       const wanted = toWantedRun(0, { steps: 2, pieces: Math.ceil(counts.events / 2), stepMs: (counts.events / 2) * EVENT_MS, toolMs: 0 });
       if ((await postRun(world.random.pick(world.apis).url, wanted)) !== 'accepted') throw new Error('the run was not accepted');
-      const readers = Array.from({ length: READERS }, (_, reader) => readInPieces(world, wanted, reader));
+      const readers = READERS.map((reader) => readInPieces(world, wanted, reader));
       const kills = killOnTheWay(world, wanted, counts.events);
       const pieces = await Promise.all(readers);
       await kills;
@@ -36,7 +35,7 @@ export const resume: Nemesis<{ readonly events: number }> = {
       return {
         violations: [
           ...violations,
-          ...pieces.flatMap(({ events }, reader) => compare(`reader ${reader}`, events, written)),
+          ...pieces.flatMap(({ name, events }) => compare(name, events, written)),
           ...late.flatMap((events, afterSeq) => compare(`who came after the end with ${afterSeq}`, events, written.slice(afterSeq))),
           ...(written.length < counts.events ? [`only ${written.length} events were written`] : []),
         ],
@@ -52,23 +51,35 @@ export const resume: Nemesis<{ readonly events: number }> = {
   },
 };
 
-interface Pieces {
+interface Reader {
+  readonly name: string;
+  readonly read: typeof readStream;
+  /** After so many events it leaves, and comes again. */
+  readonly most: number;
+}
+
+const READERS: readonly Reader[] = [
+  { name: 'who left after each event', read: readStream, most: 1 },
+  { name: 'who left now and then', read: readStream, most: 8 },
+  { name: 'who asked for pages', read: readPage, most: 8 },
+];
+
+interface Pieces extends Pick<Reader, 'name'> {
   readonly events: readonly EventRow[];
   readonly connections: number;
 }
 
-/** The first reader leaves after each event; the others after some. */
-async function readInPieces(world: World, run: WantedRun, reader: number): Promise<Pieces> {
+async function readInPieces(world: World, run: WantedRun, { name, read, most }: Reader): Promise<Pieces> {
   const events: EventRow[] = [];
   let connections = 0;
   while (events.at(-1)?.type !== 'end') {
     const { url } = world.random.pick(world.apis);
-    const read = await readEvents({ url, run, afterSeq: events.at(-1)?.seq ?? 0, most: reader === 0 ? 1 : world.random.between(1, 8) });
+    const piece = await read({ url, run, afterSeq: events.at(-1)?.seq ?? 0, most: world.random.between(1, most) });
     connections += 1;
-    events.push(...read);
-    if (read.length === 0) await pause(RETRY_PAUSE_MS);
+    events.push(...piece);
+    if (piece.length === 0) await pause(RETRY_PAUSE_MS);
   }
-  return { events, connections };
+  return { name, events, connections };
 }
 
 /** The worker that has the run at a third of it, and a process that readers hang on at two thirds. */
@@ -95,7 +106,7 @@ async function untilSeq({ database }: World, runId: string, seq: number): Promis
 async function readFromEveryNumber(world: World, run: WantedRun, last: number): Promise<readonly (readonly EventRow[])[]> {
   const reads: (readonly EventRow[])[] = [];
   for (let afterSeq = 0; afterSeq < last; afterSeq += 1) {
-    reads.push(await readEvents({ url: world.random.pick(world.apis).url, run, afterSeq }));
+    reads.push(await readStream({ url: world.random.pick(world.apis).url, run, afterSeq }));
   }
   return reads;
 }
