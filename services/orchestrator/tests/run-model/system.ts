@@ -107,7 +107,7 @@ async function openProcesses(database: DatabaseOfTest, rewrite: Rewrite) {
       backgroundTimeoutMs: 60_000,
       watchIntervalMs: 1_000,
       onQueued() {},
-      onCancelled() {},
+      onEnded() {},
     });
   };
   return { pool, tickets, openStore };
