@@ -86,6 +86,18 @@ describe('a bearer', () => {
     expect(await freshBearer()).toMatchObject({ token, renewAtMs: Number.POSITIVE_INFINITY });
   });
 
+  it('that is gone is asked for before its first use, and its lack is told where nobody gives one', async () => {
+    const gateway = createGateway();
+    const { renew, now } = gateway;
+    const renewed = createBearerSource({ token: undefined, renew, now })();
+    gateway.answer('second');
+    expect(await renewed).toMatchObject({ token: 'second' });
+    await expect(createBearerSource({ token: undefined, renew: undefined })()).rejects.toMatchObject({
+      code: 'misconfigured',
+      message: expect.stringContaining('GATEWAY_URL'),
+    });
+  });
+
   it('that cannot be renewed is used as it is', async () => {
     const token = tokenFor(0);
     expect(await createBearerSource({ token, renew: undefined })()).toMatchObject({ token, renewAtMs: Number.POSITIVE_INFINITY });
