@@ -90,7 +90,7 @@ function assemble(db: Database, tickets: ReturnType<typeof createTickets>) {
     backgroundTimeoutMs: 60_000,
     watchIntervalMs: POLL_MS,
     onQueued: (slotType) => dispatcher.hint(slotType),
-    onCancelled() {},
+    onEnded() {},
   });
 
   async function work({ runId, writer }: ClaimedRun): Promise<void> {
