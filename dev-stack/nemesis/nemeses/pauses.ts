@@ -5,7 +5,7 @@ import { watchQueue } from '../check/watch-queue.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { settle } from '../load/settle.ts';
 import { type Arena, type Nemesis, withWorld } from '../nemesis.ts';
-import { type HeldRun, listTaken, listWorkOf } from '../world/held-runs.ts';
+import { type HeldRun, listMoved, listWorkOf } from '../world/held-runs.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
 import type { Orchestrator } from '../world/orchestrator.ts';
 import type { World } from '../world/start-world.ts';
@@ -90,8 +90,8 @@ async function pauseOnce(world: World, worker: Orchestrator): Promise<number> {
 async function untilTaken(world: World, held: readonly HeldRun[]): Promise<number> {
   const giveUpAtMs = performance.now() + LONGEST_PAUSE_MS;
   for (;;) {
-    const taken = await listTaken(world.database, held);
-    if (taken.length === held.length || performance.now() > giveUpAtMs) return taken.length;
+    const moved = await listMoved(world.database, held);
+    if (moved.length === held.length || performance.now() > giveUpAtMs) return moved.filter(({ isTaken }) => isTaken).length;
     await pause(LOOK_INTERVAL_MS);
   }
 }

@@ -4,7 +4,7 @@ import { judge } from '../check/judge.ts';
 import { driveLoad } from '../load/drive-load.ts';
 import { settle } from '../load/settle.ts';
 import { type Arena, type Findings, type Nemesis, withWorld } from '../nemesis.ts';
-import { type HeldRun, listTaken, listWorkOf } from '../world/held-runs.ts';
+import { type HeldRun, listMoved, listWorkOf } from '../world/held-runs.ts';
 import type { Orchestrator } from '../world/orchestrator.ts';
 import type { World } from '../world/start-world.ts';
 
@@ -106,9 +106,9 @@ async function killAndWatch(world: World, victim: Orchestrator, afterMs: number,
   const held = await untilBusy(world, victim);
   const killedAtMs = performance.now();
   await victim.kill();
-  const taken = await watchTakeovers(world, held, killedAtMs, patienceMs);
+  const measured = await watchTakeovers(world, held, killedAtMs, patienceMs);
   await victim.start();
-  return { taken, untaken: held.length - taken.length };
+  return measured;
 }
 
 async function untilBusy(world: World, { name }: Orchestrator): Promise<readonly HeldRun[]> {
@@ -119,13 +119,15 @@ async function untilBusy(world: World, { name }: Orchestrator): Promise<readonly
   }
 }
 
-async function watchTakeovers(world: World, held: readonly HeldRun[], killedAtMs: number, patienceMs: number): Promise<readonly number[]> {
+/** Until each run is elsewhere, or has ended: one that was given up, as it was not the first time, has no next attempt. */
+async function watchTakeovers(world: World, held: readonly HeldRun[], killedAtMs: number, patienceMs: number): Promise<Measured> {
   const takenAtMs = new Map<string, number>();
-  while (takenAtMs.size < held.length && performance.now() - killedAtMs < patienceMs) {
+  for (;;) {
     await pause(LOOK_INTERVAL_MS);
-    for (const { run_id } of await listTaken(world.database, held)) {
-      if (!takenAtMs.has(run_id)) takenAtMs.set(run_id, performance.now() - killedAtMs);
-    }
+    const moved = await listMoved(world.database, held);
+    const afterMs = performance.now() - killedAtMs;
+    for (const { run_id, isTaken } of moved) if (isTaken && !takenAtMs.has(run_id)) takenAtMs.set(run_id, afterMs);
+    const untaken = held.length - moved.length;
+    if (untaken === 0 || afterMs > patienceMs) return { taken: [...takenAtMs.values()], untaken };
   }
-  return [...takenAtMs.values()];
 }

@@ -16,11 +16,21 @@ export async function listWorkOf({ database, ledger }: Pick<World, 'database' | 
   return running.filter(({ trace_id }) => seatOf.get(trace_id) === seat);
 }
 
-/** Those that another attempt has, or that have ended. */
-export async function listTaken(database: Database, held: readonly HeldRun[]): Promise<readonly HeldRun[]> {
-  const now = await database.query<HeldRun>('SELECT run_id, attempt FROM runs WHERE run_id = ANY($1::text[])', [
-    held.map((run) => run.run_id),
-  ]);
-  const attemptOf = new Map(now.map((run) => [run.run_id, run.attempt]));
-  return held.filter(({ run_id, attempt }) => (attemptOf.get(run_id) ?? 0) > attempt);
+export interface MovedRun {
+  readonly run_id: string;
+  /** Whether another attempt has it, or had; one that has not was ended instead, or given up. */
+  readonly isTaken: boolean;
+}
+
+/** Those that are not held any more. */
+export async function listMoved(database: Database, held: readonly HeldRun[]): Promise<readonly MovedRun[]> {
+  const now = await database.query<HeldRun & { has_ended: boolean }>(
+    'SELECT run_id, attempt, finished_at IS NOT NULL AS has_ended FROM runs WHERE run_id = ANY($1::text[])',
+    [held.map((run) => run.run_id)],
+  );
+  const attemptOf = new Map(held.map((run) => [run.run_id, run.attempt]));
+  return now.flatMap(({ run_id, attempt, has_ended }) => {
+    const isTaken = attempt > (attemptOf.get(run_id) ?? Number.POSITIVE_INFINITY);
+    return isTaken || has_ended ? [{ run_id, isTaken }] : [];
+  });
 }
