@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RunningProcess, startProcess } from '../src/processes/start-process.ts';
+import { describeEnd, type RunningProcess, startProcess } from '../src/processes/start-process.ts';
 import { createSupervisor } from '../src/stack/supervisor.ts';
 
 let server: Server;
@@ -40,7 +40,10 @@ describe('startProcess', () => {
     const lines: string[] = [];
     const noise: string[] = [];
     const child = await start('well-behaved', lines, noise);
-    expect(await child.stop()).toMatchObject({ signal: 'SIGTERM' });
+    const stopped = await child.stop();
+    expect(stopped).toMatchObject({ signal: 'SIGTERM' });
+    // What it said last is not why it ended.
+    expect(describeEnd(stopped)).toBe('It was ended by SIGTERM; before, it said:\na line that is no log line');
     expect([lines, noise]).toEqual([['{"event_type":"service.started"}'], ['well-behaved: a line that is no log line']]);
   });
 

@@ -56,7 +56,7 @@ describe('startStack', () => {
     expect(trace.services.toSorted()).toEqual(['rubot-agent-tables', 'rubot-gateway', 'rubot-middleware', 'rubot-orchestrator']);
   });
 
-  it('restarts a service at its place', async () => {
+  it('restarts a service at its place', { timeout: 60_000 }, async () => {
     await stack.restartService('agent-tables');
     await stack.killService('orchestrator');
     expect((await ask('hello')).status).toBe(503);
@@ -66,7 +66,7 @@ describe('startStack', () => {
     expect(crashes).toEqual([]);
   });
 
-  it('keeps its data and its log from one run to the next, and seeds nothing twice', async () => {
+  it('keeps its data and its log from one run to the next, and seeds nothing twice', { timeout: 60_000 }, async () => {
     const { traceId } = await ask('hello');
     await stack.waitForTrace(traceId);
     await stack.stop();

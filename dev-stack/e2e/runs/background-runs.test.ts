@@ -2,7 +2,7 @@ import { HEADERS } from '@rubot/contracts/headers';
 import { RunList, type RunResource } from '@rubot/contracts/runs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ModelStack, postCompletion, startModelStack } from '../_stack.ts';
-import { connect, SDKS } from '../clients/_client.ts';
+import { connect, failureOf, SDKS } from '../clients/_client.ts';
 import { expectRefusal } from '../clients/_refusal.ts';
 import { beginRun, callRuns, pollRunEvents, readRun, readRunEvents, textOf, untilQueued, untilStatus, upTo } from './_runs.ts';
 
@@ -50,6 +50,17 @@ describe.each(SDKS)('a run that $name begins by its generic post', (sdk) => {
     expect(heard.at(-1)).toMatchObject({ status: 'completed', error: null, usage: { total_tokens: 18 } });
     expect(await client.get<RunResource>(`/runs/${run.id}`)).toMatchObject({ id: run.id, status: 'completed' });
   });
+
+  it('throws, where it failed, what it failed of', async () => {
+    stack.model.script({ status: 400, body: '{"error":{"message":"no","code":"content_filter"}}' });
+    const { client } = connect(sdk, stack);
+    const { id } = await client.post<RunResource>('/runs', { body: QUESTION });
+    const headers = { accept: 'text/event-stream' };
+    const events = await client.get<AsyncIterable<unknown>>(`/runs/${id}/events`, { stream: true, headers });
+    const failure = await failureOf(Array.fromAsync(events));
+    expect(failure).toBeInstanceOf(sdk.OpenAI.APIError);
+    expect(failure).toMatchObject({ code: (await readRun(stack, id)).error?.code });
+  });
 });
 
 describe('a run that any HTTP client begins', () => {
@@ -74,6 +85,15 @@ describe('a run that any HTTP client begins', () => {
     exchange.sendText('at last');
     exchange.finish();
     expect(textOf(await pages)).toBe('at last');
+  });
+
+  it('is counted in the figures of the process that worked on it', async () => {
+    const { runId } = await beginRun(stack, QUESTION);
+    await untilStatus(stack, runId, 'completed');
+    const headers = { authorization: `Bearer ${stack.keys.METRICS_API_KEY}` };
+    const figures = await fetch(`${stack.urls.orchestrator}/metrics`, { headers });
+    expect([figures.status, await figures.text()]).toEqual([200, expect.stringMatching(/^rubot_\w+(?:\{.*\})? [1-9]/m)]);
+    expect((await fetch(`${stack.urls.orchestrator}/metrics`)).status).toBe(401);
   });
 
   it('comes to its end though its process dies behind the 202', { timeout: 60_000 }, async () => {

@@ -119,7 +119,9 @@ async function untilStarted(name: string, started: Promise<void>, ended: Promise
   }
 }
 
+/** Who ended by itself has said why, as a rule; who was killed has not, whatever it said last. */
 export function describeEnd({ status, signal, lastWords }: ProcessEnd): string {
-  if (lastWords.length > 0) return lastWords.join('\n');
-  return signal === null ? `It ended with status ${status} and said nothing.` : `It was ended by ${signal}.`;
+  const words = lastWords.join('\n');
+  if (signal === null) return words === '' ? `It ended with status ${status} and said nothing.` : words;
+  return words === '' ? `It was ended by ${signal}.` : `It was ended by ${signal}; before, it said:\n${words}`;
 }

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 
-/** The secrets that services share; the names are those of their variables. The last opens the stack's own database. */
+/** The secrets of the services; the names are those of their variables. The last opens the stack's own database. */
 const KEY_NAMES = [
   'GATEWAY_API_KEY',
   'ADMIN_API_KEY',
   'ORCHESTRATOR_API_KEY',
   'MIDDLEWARE_API_KEY',
   'BEARER_SIGNING_SECRET',
+  'METRICS_API_KEY',
   'POSTGRES_PASSWORD',
 ] as const;
 

@@ -116,11 +116,12 @@ function planRuns(wiring: Wiring, postgresPort: number, postgresDirectory: strin
 }
 
 function planOrchestrator({ options, keys, urls, peers }: Wiring, databaseUrl: string): PlannedService {
-  const { GATEWAY_API_KEY, ORCHESTRATOR_API_KEY } = keys;
+  const { GATEWAY_API_KEY, ORCHESTRATOR_API_KEY, METRICS_API_KEY } = keys;
   const registry = { ...peers.agents, ...options.extraAgents };
   return planService(options, ORCHESTRATOR, urls.orchestrator, {
     GATEWAY_API_KEY,
     ORCHESTRATOR_API_KEY,
+    METRICS_API_KEY,
     DATABASE_URL: databaseUrl,
     GATEWAY_URL: urls.gateway,
     AGENT_REGISTRY_JSON: JSON.stringify(registry),
