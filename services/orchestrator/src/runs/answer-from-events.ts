@@ -19,7 +19,7 @@ export interface AnswerFromEventsOptions {
   readonly signal: AbortSignal;
 }
 
-const PAGE_SIZE = 200;
+const PAGE_SIZE = 16;
 
 /**
  * The answer of a run that is worked on elsewhere, or was given already: what its events say from its last beginning on.
@@ -32,7 +32,7 @@ export async function* answerFromEvents(options: AnswerFromEventsOptions): Answe
   if (run === undefined) throw new RubotError('not_found', `The run ${runId} is not kept any more. Ask with another Idempotency-Key.`);
   const afterSeq = await runs.findLastSeq(runId, 'restart');
   const pages = followEvents({ runs, run, owner, afterSeq, pageSize: PAGE_SIZE, pollMs, signal });
-  const telling = createTelling(options);
+  const telling = createTelling(runId);
   try {
     for (;;) {
       const { done, value } = await pages.next();
@@ -59,39 +59,37 @@ interface Telling {
   hear(page: EventPage): void;
   /** What is to be told and was not yet. */
   takeParts(): readonly AnswerPart[];
+  /** Whether what was taken says anything. */
   hasSpoken(): boolean;
   end(): AnswerEnd | undefined;
 }
 
-function createTelling({ runId, isWhole }: AnswerFromEventsOptions): Telling {
+function createTelling(runId: string): Telling {
   let parts: AnswerPart[] = [];
   let hasSpoken = false;
   let end: AnswerEnd | undefined;
 
-  function beginAgain(): void {
-    if (hasSpoken && !isWhole) throw begunAgain(runId);
-    parts = [];
-    hasSpoken = false;
-  }
-
   function hearChunk(event: RunEvent): void {
     const last = toEnd(event);
     end ??= last;
-    if (last !== undefined) return;
-    const part = toPart(event);
-    parts.push(part);
-    hasSpoken ||= saysSomething(part);
+    if (last === undefined) parts.push(toPart(event));
   }
 
   return {
     hear({ gap, events }) {
       if (gap !== undefined) throw notKept(runId);
       for (const event of events) {
-        if (event.type === 'restart') beginAgain();
+        if (event.type === 'restart' && hasSpoken) throw begunAgain(runId);
+        if (event.type === 'restart') parts = [];
         if (event.type === 'chunk') hearChunk(event);
       }
     },
-    takeParts: () => parts.splice(0),
+    takeParts() {
+      const taken = parts;
+      parts = [];
+      hasSpoken ||= taken.some(saysSomething);
+      return taken;
+    },
     hasSpoken: () => hasSpoken,
     end: () => end,
   };
