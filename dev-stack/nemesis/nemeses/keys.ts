@@ -7,7 +7,6 @@ import { type FaultyFront, startFaultyFront } from '../load/faulty-front.ts';
 import { settle } from '../load/settle.ts';
 import { type Arena, type Nemesis, withWorld } from '../nemesis.ts';
 import { GATEWAY_KEY } from '../world/hop.ts';
-import { SHORT_LEASE } from '../world/lease.ts';
 import type { World } from '../world/start-world.ts';
 
 const TASK = { steps: 1, pieces: 2, stepMs: 40, toolMs: 0 };
@@ -24,7 +23,7 @@ export const keys: Nemesis<{ readonly keys: number; readonly kills: number }> = 
   short: { keys: 12, kills: 1 },
   long: { keys: 1_000, kills: 40 },
   strike(arena, counts) {
-    return withWorld(arena, { apiCount: 2, workerCount: 2, environment: SHORT_LEASE }, async (world) => {
+    return withWorld(arena, { apiCount: 2, workerCount: 2, environment: { EVENTS_POLL_MS: '200' } }, async (world) => {
       const { random } = world;
       const front = await startFaultyFront({
         pickOrigin: () => random.pick(world.apis.filter((api) => api.isRunning())).url,

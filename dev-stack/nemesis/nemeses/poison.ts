@@ -38,7 +38,9 @@ export const poison: Nemesis<{ readonly poisons: number }> = {
         violations: [
           ...violations,
           ...evidence.filter(({ run }) => poisonous.has(run.run_id)).flatMap(findLeniency),
-          ...(killed() === counts.poisons * CRASHES ? [] : [`${counts.poisons} poisonous runs killed ${killed()} processes`]),
+          ...(killed() < counts.poisons || killed() > counts.poisons * CRASHES
+            ? [`${counts.poisons} poisonous runs killed ${killed()} processes`]
+            : []),
         ],
         figures: { poisons: counts.poisons, killed: killed(), ...figures },
       };

@@ -7,6 +7,7 @@ import { settle } from '../load/settle.ts';
 import { type Nemesis, withWorld } from '../nemesis.ts';
 import { listWorkOf } from '../world/held-runs.ts';
 import { SHORT_LEASE } from '../world/lease.ts';
+import type { Orchestrator } from '../world/orchestrator.ts';
 import type { World } from '../world/start-world.ts';
 
 /** Words that come within the same moment are one event: so far apart that they are not. */
@@ -85,14 +86,19 @@ async function readInPieces(world: World, run: WantedRun, { name, read, most }: 
 /** The worker that has the run at a third of it, and a process that readers hang on at two thirds. */
 async function killOnTheWay(world: World, { runId }: WantedRun, events: number): Promise<void> {
   await untilSeq(world, runId, events / 3);
-  const holders = await Promise.all(world.workers.map(async (worker) => ({ worker, held: await listWorkOf(world, worker.name) })));
-  const holder = holders.find(({ held }) => held.length > 0)?.worker;
-  if (holder === undefined) throw new Error('nobody works on the run');
+  const holder = await untilHeld(world);
   await holder.kill();
   await untilSeq(world, runId, (events * 2) / 3);
   const [api] = world.apis;
   await api?.kill();
   await Promise.all([holder.start(), api?.start()]);
+}
+
+async function untilHeld(world: World): Promise<Orchestrator> {
+  for (;;) {
+    for (const worker of world.workers) if ((await listWorkOf(world, worker.name)).length > 0) return worker;
+    await pause(RETRY_PAUSE_MS);
+  }
 }
 
 async function untilSeq({ database }: World, runId: string, seq: number): Promise<void> {
