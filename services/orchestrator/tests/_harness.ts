@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { ChatCompletion, ChatCompletionChunk } from '@rubot/contracts/chat-response';
 import { HEADERS } from '@rubot/contracts/headers';
 import { LogLine } from '@rubot/contracts/log';
+import { createNodeServer } from '@rubot/http/node/server';
 import type { FakeAgent } from '@rubot/testkit/fake-agent';
 import { onTestFinished } from 'vitest';
 import { createOrchestratorApp } from '../src/app.ts';
@@ -49,7 +48,14 @@ export interface CompleteOptions {
 }
 
 /** The real app on a real socket; it and everything it opened are closed when the test ends. */
-export async function startOrchestrator({ agents, planner, env = {}, now, starts = true, ...options }: StartOptions): Promise<Orchestrator> {
+export async function startOrchestrator({
+  agents,
+  planner,
+  env = {},
+  now,
+  starts = true,
+  ...options
+}: StartOptions): Promise<Orchestrator> {
   const log = createLineLog();
   const database = options.database ?? (await openTestDatabase());
   const config = readOrchestratorConfig({
@@ -66,7 +72,7 @@ export async function startOrchestrator({ agents, planner, env = {}, now, starts
     ...(now === undefined ? {} : { now }),
   });
   if (starts) await deps.start();
-  const server = createAdaptorServer({ fetch: createOrchestratorApp(deps).fetch }) as Server;
+  const server = createNodeServer(createOrchestratorApp(deps), { stallTimeoutMs: config.slowReaderTimeoutMs });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(async () => {

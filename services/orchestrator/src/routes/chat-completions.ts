@@ -49,6 +49,8 @@ async function streamAnswer(
   return createSseResponse({
     frames: toFrames(held, { envelope, includeUsage: run.request.stream_options?.include_usage === true }),
     heartbeatMs: config.heartbeatMs,
+    stallTimeoutMs: config.slowReaderTimeoutMs,
+    disconnect: c.env?.disconnect,
     onEnd(error) {
       // The stream may learn before the request does that its reader has left.
       if (error !== undefined) leave(error);

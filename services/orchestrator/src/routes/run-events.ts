@@ -22,6 +22,9 @@ import { readOwner } from './caller.ts';
 import { toTimeoutMs } from './run-request.ts';
 import { findRun } from './runs.ts';
 
+/** A reader of a stream holds a page in memory until it is taken: of events as large as they get, some 256 KiB. */
+const STREAM_PAGE_SIZE = 16;
+
 type Events = ReturnType<typeof followEvents>;
 
 /**
@@ -45,7 +48,7 @@ export function listRunEventsHandler(deps: OrchestratorDeps): Handler<BaseEnv> {
       run,
       owner,
       afterSeq,
-      pageSize: query.limit,
+      pageSize: takesJson(c) ? query.limit : Math.min(query.limit, STREAM_PAGE_SIZE),
       pollMs: deps.config.runs.eventsPollMs,
       signal: AbortSignal.any([c.req.raw.signal, over.signal, deps.lifecycle.signal]),
     });
@@ -78,6 +81,8 @@ function streamEvents(c: Context<BaseEnv>, { config }: OrchestratorDeps, frames:
   return createSseResponse({
     frames,
     heartbeatMs: config.heartbeatMs,
+    stallTimeoutMs: config.slowReaderTimeoutMs,
+    disconnect: c.env?.disconnect,
     onEnd(error) {
       // Nobody may be left waiting for a write in the name of a reader that has gone.
       over.abort();

@@ -8,6 +8,9 @@ interface ChunkData extends Record<string, unknown> {
   readonly choices: ChatCompletionChunk['choices'];
 }
 
+/** An event is what a reader is owed at once, so it does not grow with what an agent says in a moment. */
+const MAX_JOINED_CHARACTERS = 16_384;
+
 /** Adds a part behind those that wait to be written; words that follow words become one event with them. */
 export function appendPart(pending: NewEvent[], part: AnswerPart): void {
   // The envelope is the same for all of them and is put around each when it is read.
@@ -22,7 +25,8 @@ function joinTexts(earlier: ChunkData, later: ChunkData): ChunkData | undefined 
   const [first] = earlier.choices;
   const text = textOf(earlier);
   const added = textOf(later);
-  if (first === undefined || text === undefined || added === undefined) return undefined;
+  if (first === undefined || text === undefined || added === undefined || text.length + added.length > MAX_JOINED_CHARACTERS)
+    return undefined;
   return { ...earlier, choices: [{ ...first, delta: { ...first.delta, content: text + added } }] };
 }
 

@@ -27,16 +27,18 @@ export interface EventPage {
 export async function* followEvents(options: FollowOptions): AsyncGenerator<EventPage, RunResource, undefined> {
   const { runs, owner, pageSize, pollMs, signal } = options;
   let { run, afterSeq } = options;
+  let isFull = false;
   for (;;) {
     const found = new AbortController();
     // Begun before the look, so that what is written meanwhile is not slept through.
     const written = runs.waitForWrite(run.id, pollMs, AbortSignal.any([signal, found.signal]));
-    // In this order: the state tells how far the events of an ended run go.
-    run = (await runs.find(run.id, owner)) ?? run;
+    // In this order: the state tells how far the events of an ended run go. Behind a full page there is more in any case.
+    if (!isFull) run = (await runs.find(run.id, owner)) ?? run;
     const events = await runs.readEvents(run.id, afterSeq, pageSize);
+    isFull = events.length === pageSize;
     const gap = findGap(afterSeq, events, run);
     afterSeq = events.at(-1)?.seq ?? gap?.toSeq ?? afterSeq;
-    const isOver = signal.aborted || (hasEnded(run) && afterSeq >= run.last_seq);
+    const isOver = signal.aborted || (!isFull && hasEnded(run) && afterSeq >= run.last_seq);
     if (events.length > 0 || isOver) found.abort();
     if (events.length > 0 || gap !== undefined) yield { gap, events, run };
     if (isOver) return run;

@@ -1,5 +1,5 @@
 import { SLOT_TYPES, type SlotType } from '@rubot/contracts/agent';
-import { sql } from 'drizzle-orm';
+import { DrizzleQueryError, sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss } from 'pg-boss';
 import type { Database, Executor } from './database.ts';
 
@@ -41,8 +41,6 @@ const DEAD = 'runs_dead';
 /** pg-boss throws away what waits too long. A run that waits is never thrown away; this is as good as never. */
 const RETENTION_SECONDS = 10 * 365 * 86_400;
 
-/** "rubotq" in ASCII. */
-const START_LOCK = 0x7275626f7471;
 const NO_JOB = '00000000-0000-0000-0000-000000000000';
 
 function queueOf(slotType: SlotType): string {
@@ -50,9 +48,8 @@ function queueOf(slotType: SlotType): string {
 }
 
 export function createTickets(db: Database, onError: (error: Error) => void): Tickets {
-  let executor: Executor = db;
   const boss = new PgBoss({
-    db: { executeSql: (text, values) => fromDrizzle(executor, sql).executeSql(text, values) },
+    db: toBossDatabase(db),
     schema: SCHEMA,
     // Our migrations make it, under their lock: of replicas that start together, all but one would fail here.
     createSchema: false,
@@ -61,18 +58,9 @@ export function createTickets(db: Database, onError: (error: Error) => void): Ti
   boss.on('error', onError);
 
   return {
-    start() {
-      // pg-boss looks for its tables before it takes a lock of its own, so that of replicas that start together all but one would fail.
-      return db.transaction(async (transaction) => {
-        await transaction.execute(sql`SELECT pg_advisory_xact_lock(${START_LOCK})`);
-        executor = transaction;
-        try {
-          await boss.start();
-          for (const name of [...SLOT_TYPES.map(queueOf), DEAD]) await createQueue(boss, name);
-        } finally {
-          executor = db;
-        }
-      });
+    async start() {
+      await boss.start();
+      for (const name of [...SLOT_TYPES.map(queueOf), DEAD]) await createQueue(boss, name);
     },
     stop: () => boss.stop({ graceful: false, close: false }),
     async insert(executor, tickets) {
@@ -110,6 +98,17 @@ async function createQueue(boss: PgBoss, name: string): Promise<void> {
   // A queue is looked up at its first use, over a connection of the pool: in the first burst all of them are in transactions, which
   // would wait for each other.
   await boss.findJobs(name, { id: NO_JOB });
+}
+
+/** pg-boss knows by the words of a failure that another replica was faster to make its tables; drizzle puts its own words before them. */
+function toBossDatabase(db: Database): ReturnType<typeof fromDrizzle> {
+  const { executeSql } = fromDrizzle(db, sql);
+  return {
+    executeSql: (text, values) =>
+      executeSql(text, values).catch((thrown: unknown) => {
+        throw thrown instanceof DrizzleQueryError ? (thrown.cause ?? thrown) : thrown;
+      }),
+  };
 }
 
 function toJob({ runId, tenantId, place, delayMs }: Ticket) {
