@@ -311,6 +311,6 @@ export function sessionOf({ tenant, session }: { readonly tenant: string; readon
   return `${tenant}/${session}`;
 }
 
-export function keyOf(tenant: string, key: string): string {
+function keyOf(tenant: string, key: string): string {
   return `${tenant}/${key}`;
 }
