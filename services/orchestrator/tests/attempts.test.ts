@@ -62,7 +62,7 @@ describe('an attempt of a run that nobody waits for', () => {
     const orchestrator = await startOrchestrator({ agents: [tables, chat], planner });
     const events = await runToEnd(orchestrator);
     expect(turnsOf(events)).toEqual(['start', 'retry', 'restart', 'end']);
-    expect(events.find(({ type }) => type === 'retry')?.data).toMatchObject({ error: { code: 'stream_interrupted' } });
+    expect(events.find(({ type }) => type === 'retry')?.data).toMatchObject({ reason: { code: 'stream_interrupted' } });
     expect(textOf(events)).toBe('### tables\n\nFirst I look.\n\nThere are 7.\n\n### chat\n\nanswer of chat');
     expect(await readRun(orchestrator, RUN_ID)).toMatchObject({ status: 'completed', attempt: 2 });
     expect([planner.questions.length, tables.completions.length, chat.completions.length]).toEqual([1, 2, 1]);

@@ -196,7 +196,7 @@ describe('a gateway that gives no bearer', () => {
     gateway.onRenewal({ expiresInSeconds: 300 });
     const events = await readEvents(orchestrator, RUN_ID);
     expect(events.map(({ type }) => type).filter((type) => type !== 'chunk')).toEqual(['start', 'retry', 'restart', 'end']);
-    expect(events.find(({ type }) => type === 'retry')?.data).toMatchObject({ error: { code: 'unavailable' } });
+    expect(events.find(({ type }) => type === 'retry')?.data).toMatchObject({ reason: { code: 'unavailable' } });
     expect(bearersOf(tables)).toEqual(['bearer-1']);
   });
 });

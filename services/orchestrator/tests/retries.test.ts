@@ -56,7 +56,7 @@ describe('a run that nobody waits for', () => {
     expect(textOf(events)).toBe('answer of tables');
     expect(namesOf(events).slice(0, 5)).toEqual(['start', 'retry', 'restart', 'retry', 'restart']);
     const retry = events.find(({ type }) => type === 'retry');
-    expect(retry?.data).toMatchObject({ error: { code: 'unavailable' } });
+    expect(retry?.data).toMatchObject({ reason: { code: 'unavailable' } });
     expect(delays[0]).toBeGreaterThanOrEqual(500);
     expect(delays[0]).toBeLessThanOrEqual(1_000);
     expect(delays[1]).toBeGreaterThanOrEqual(1_000);

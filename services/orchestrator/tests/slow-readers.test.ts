@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { type FakeAgent, startFakeAgent } from '@rubot/testkit/fake-agent';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { ask, gatewayHeaders, type Orchestrator, RUN_ID, readCompletion, startOrchestrator } from './_harness.ts';
+import { ask, gatewayHeaders, type Orchestrator, RUN_ID, startOrchestrator } from './_harness.ts';
 import { readPage, readRun } from './_runs.ts';
 
 /** More than any socket takes on the way. */

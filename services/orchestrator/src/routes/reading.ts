@@ -40,6 +40,7 @@ function readInPlace(
   const { signal: readerSignal } = c.req.raw;
   const { run: accepted, eligible } = asked;
   const { isBackground, runId, timeoutMs } = accepted;
+  c.set('runId', runId);
   const askedAtMs = Date.now();
   const deadline = createDeadline({ timeoutMs, callerSignal: isBackground ? undefined : readerSignal });
   const retries = toRetries(accepted, 0, deps.maxRetries);

@@ -45,7 +45,6 @@ export async function readRunRequest(
   const { headers } = c.req.raw;
   const { config, directory } = deps;
   const runId = readRunId(headers) ?? newRunId();
-  c.set('runId', runId);
   const caller = readCaller(headers);
   const span = c.get('span');
   const { tenantId, sessionId, senderId } = caller;

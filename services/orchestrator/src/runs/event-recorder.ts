@@ -101,7 +101,7 @@ export function createEventRecorder({ writer, onFailure }: EventRecorderOptions)
       return enqueue(() => writer.park(calls, events));
     },
     retryLater(error, delayMs) {
-      const events: NewEvent[] = [...takePending(), { type: 'retry', data: { error } }];
+      const events: NewEvent[] = [...takePending(), { type: 'retry', data: { reason: error } }];
       const plan = takePlan();
       return enqueue(() => writer.retryLater(delayMs, events, plan));
     },

@@ -100,7 +100,7 @@ async function fail(claimed: ClaimedRun, reason: RubotError, { logger, maxRetrie
   const retries = isTransient(reason) ? toRetries(claimed, failureCount, maxRetries) : undefined;
   const delayMs = retries?.nextDelayMs();
   try {
-    if (delayMs !== undefined) return await writer.retryLater(delayMs, [{ type: 'retry', data: { error } }]);
+    if (delayMs !== undefined) return await writer.retryLater(delayMs, [{ type: 'retry', data: { reason: error } }]);
     const outcome = { status: 'failed', slices: [], usage: NO_USAGE, error } as const;
     await writer.finish({ ...outcome, freesKey: reason.retryable, isDeadLetter: retries !== undefined }, [{ type: 'end', data: outcome }]);
   } catch (thrown) {

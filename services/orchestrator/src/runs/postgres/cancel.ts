@@ -7,6 +7,7 @@ import type { Executor } from './database.ts';
 import { insertEvents, setOutcome } from './fenced-update.ts';
 import { keepKey } from './idempotency-keys.ts';
 import { leaveSession, lockSession, type SessionKey } from './sessions.ts';
+import { readSpent } from './spent.ts';
 import { isOf, type StoreContext } from './store-context.ts';
 
 /** How a run ends by another will than that of whoever works on it. */
@@ -80,11 +81,12 @@ async function endOpen(
   { outcome, condition }: Ending,
   key: SQL = sql``,
 ): Promise<boolean> {
-  const { status, slices, usage, error = null } = outcome;
+  const usage = await readSpent(executor, runId);
+  const { status, slices, error = null } = outcome;
   const end: NewEvent = { type: 'end', data: { status, usage, slices, error } };
   const { rowCount } = await executor.execute(sql`
     WITH held AS (
-      UPDATE runs SET ${setOutcome(outcome)}, attempt = attempt + 1, last_seq = last_seq + 1
+      UPDATE runs SET ${setOutcome({ ...outcome, usage })}, attempt = attempt + 1, last_seq = last_seq + 1
       WHERE run_id = ${runId} AND ${condition} RETURNING run_id, last_seq - 1 AS base
     )${key}
     ${insertEvents([end])}`);

@@ -7,6 +7,7 @@ import type { RunOutcome, RunWriter, SweepReport } from '../run-store.ts';
 import { insertEvents, setOutcome } from './fenced-update.ts';
 import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { leaveSession, lockSession } from './sessions.ts';
+import { readSpent } from './spent.ts';
 import type { StoreContext } from './store-context.ts';
 
 /** A run under which this many processes have died is taken for the reason of it. */
@@ -62,7 +63,7 @@ async function bury(
   context: StoreContext,
   { run_id: runId, tenant_id: tenantId, session_id: sessionId, is_remembered: isRemembered }: PoisonRow,
 ): Promise<boolean> {
-  const outcome = toCrash(runId);
+  const outcome: RunOutcome = { ...toCrash(runId), usage: await readSpent(context.db, runId) };
   const { status, slices, usage, error } = outcome;
   const isOurs = await context.db.transaction(async (transaction) => {
     if (isRemembered) await lockSession(transaction, { tenantId, sessionId });
