@@ -251,6 +251,7 @@ describe('with a key', () => {
     const exchange = await tables.nextCompletion();
     client.abort();
     await expect(response.text()).rejects.toThrow();
+    await orchestrator.nextLine('request.completed');
     const again = completeUnder(orchestrator, KEY, body);
     exchange.sendText('and done');
     exchange.finish();

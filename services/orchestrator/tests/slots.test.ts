@@ -153,7 +153,8 @@ describe('the only slot comes back when its run', () => {
 
   it('is refused, because its id is taken: the slot of the run that has the id stays taken', async () => {
     tables.onCompletion(hold);
-    const orchestrator = await startWith({ WORKER_SLOTS: '2' });
+    // A look into the queue holds a slot for a moment.
+    const orchestrator = await startWith({ WORKER_SLOTS: '2', QUEUE_POLL_MS: '3600000' });
     const headers = headersOf();
     const first = await orchestrator.complete(ask('first', { stream: true }), { headers });
     const exchange = await tables.nextCompletion();
