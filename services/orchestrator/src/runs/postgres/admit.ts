@@ -14,6 +14,27 @@ type ToWriter = (run: NewRun, attempt: number, isRemembered: boolean) => RunWrit
 
 /** Lets a run in: begun where that may be, else into the queue. Everything of it is committed, or nothing. */
 export async function admit(context: StoreContext, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
+  const { session, idempotency } = admission;
+  const isPlain = session === undefined && idempotency === undefined && context.limits.concurrency === undefined;
+  const admitted = isPlain ? await admitTogether(context, admission, toWriter) : undefined;
+  return admitted ?? admitAlone(context, admission, toWriter);
+}
+
+/** @returns undefined where it has to be counted by itself */
+async function admitTogether(
+  { admissions, onQueued }: StoreContext,
+  { run, mayBegin }: Admission,
+  toWriter: ToWriter,
+): Promise<Admitted | undefined> {
+  const admitted = mayBegin ? await admissions.begin(run) : await admissions.enqueue(run);
+  if (admitted === 'exists') throw runExists(run);
+  if (admitted === 'near') return undefined;
+  if (admitted === 'begun') return { status: 'begun', writer: toWriter(run, 1, false), earlier: [] };
+  onQueued(run.slotType);
+  return admitted;
+}
+
+async function admitAlone(context: StoreContext, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
   const { run, mayBegin, session } = admission;
   if (mayBegin && session === undefined && context.limits.concurrency === undefined) return beginAtOnce(context, admission, toWriter);
   const admitted = await context.db.transaction((transaction) => admitInTurn(context, transaction, admission, toWriter));

@@ -4,6 +4,8 @@ const RETRY_AFTER_MS = 1_000;
 
 /** Classes 08, 53, 57, 58: connection, resources, an operator's intervention, the system; 25006: a replica that is read-only. */
 const OUTAGE = /^(?:08|53|57|58)|^25006$/;
+/** Unlike EPIPE and its like, which say nothing of what was done, it has a digit. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 const NOT_CONNECTED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 /** What pg itself says, without a code, of connections that it lost or never got. */
 const LOST_CONNECTION =
@@ -23,6 +25,12 @@ export async function orUnavailable<T>(statement: () => Promise<T>): Promise<T> 
       retryable: hasCertainlyDoneNothing(cause),
     });
   }
+}
+
+/** The server's own word that a statement failed, for a reason that lies in it: nothing of it was done. */
+export function isRefused(thrown: unknown): boolean {
+  const code = codeOf(causeOf(thrown));
+  return typeof code === 'string' && SQLSTATE.test(code) && !OUTAGE.test(code);
 }
 
 /** Drizzle wraps what the driver throws, and quotes statement and values: messages of people, and bearers. */

@@ -19,8 +19,12 @@ export async function handBack(context: StoreContext, held: readonly RunWriter[]
   const attempts = sql.param(held.map(({ attempt }) => attempt));
   await context.db.transaction(async (transaction) => {
     const { rows } = await transaction.execute<{ run_id: string }>(sql`
-      UPDATE runs SET ${toWaiting()} FROM unnest(${runIds}::text[], ${attempts}::integer[]) AS held (run_id, attempt)
-      WHERE runs.run_id = held.run_id AND runs.attempt = held.attempt AND runs.status = 'running' RETURNING runs.run_id`);
+      WITH mine AS MATERIALIZED (
+        SELECT runs.run_id FROM runs JOIN unnest(${runIds}::text[], ${attempts}::integer[]) AS held (run_id, attempt)
+          ON runs.run_id = held.run_id AND runs.attempt = held.attempt
+        WHERE runs.status = 'running' ORDER BY runs.run_id FOR UPDATE OF runs
+      )
+      UPDATE runs SET ${toWaiting()} FROM mine WHERE runs.run_id = mine.run_id RETURNING runs.run_id`);
     await insertTickets(context, transaction, rows.map(toRunId));
   });
 }

@@ -7,13 +7,15 @@ import { claimQueued } from './claim-queued.ts';
 import { listDeadLetters, redrive } from './dead-letters.ts';
 import { decide } from './decide.ts';
 import { orUnavailable } from './failures.ts';
+import { createGroupedAdmissions } from './grouped-admissions.ts';
+import { createGroupedWrites } from './grouped-writes.ts';
 import { findByKey } from './idempotency-keys.ts';
 import { handBack, requeueLapsed } from './requeue.ts';
 import { createRunWatch } from './run-watch.ts';
 import { createRunWriter } from './run-writer.ts';
 import { isOf, leaseOf, type StoreContext } from './store-context.ts';
 
-export interface PostgresRunStoreOptions extends Omit<StoreContext, 'onWrite'> {
+export interface PostgresRunStoreOptions extends Omit<StoreContext, 'onWrite' | 'admissions' | 'writes'> {
   /** How often it is looked for what other processes have written into a run that is waited for here. */
   readonly watchIntervalMs: number;
 }
@@ -26,7 +28,8 @@ const RESOURCE = sql.raw(`run_id AS id, 'run' AS object, status, model, priority
 export function createPostgresRunStore({ watchIntervalMs, ...options }: PostgresRunStoreOptions): RunStore {
   const { db } = options;
   const watch = createRunWatch({ db, intervalMs: watchIntervalMs });
-  const context: StoreContext = { ...options, onWrite: watch.wake };
+  const grouped = { admissions: createGroupedAdmissions(options), writes: createGroupedWrites(db) };
+  const context: StoreContext = { ...options, ...grouped, onWrite: watch.wake };
   const toWriter = (run: NewRun, attempt: number, isRemembered: boolean) => createRunWriter({ context, run, attempt, isRemembered });
 
   /** `Row` is what the columns of the statement make of it; json columns hold what this same code wrote. */
@@ -71,7 +74,10 @@ export function createPostgresRunStore({ watchIntervalMs, ...options }: Postgres
     findByKey: (idempotency, owner) => orUnavailable(() => findByKey(db, idempotency, owner)),
     async renew(held) {
       const rows = await select<{ run_id: string }>(sql`
-        UPDATE runs SET lease_until = ${leaseOf(context)} FROM ${toTable(held)} WHERE ${IS_HELD} RETURNING runs.run_id`);
+        WITH mine AS MATERIALIZED (
+          SELECT runs.run_id FROM runs, ${toTable(held)} WHERE ${IS_HELD} ORDER BY runs.run_id FOR UPDATE OF runs
+        )
+        UPDATE runs SET lease_until = ${leaseOf(context)} FROM mine WHERE runs.run_id = mine.run_id RETURNING runs.run_id`);
       return findMissing(held, rows);
     },
     async findLost(held) {

@@ -5,6 +5,7 @@ import type { NewEvent, NewRun, RunBatch, RunOutcome, RunWriter } from '../run-s
 import type { Executor } from './database.ts';
 import { orUnavailable } from './failures.ts';
 import { fencedUpdate, setOutcome } from './fenced-update.ts';
+import type { FencedWrite } from './grouped-writes.ts';
 import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { occupyAgents } from './occupy-agents.ts';
 import { keepTurn, leaveSession, lockSession, readMessages } from './sessions.ts';
@@ -32,6 +33,12 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
     context.onWrite(runId);
   }
 
+  async function writeTogether(write: Omit<FencedWrite, 'runId' | 'attempt'>): Promise<void> {
+    const isOurs = await orUnavailable(() => context.writes.submit({ runId, attempt, ...write }));
+    if (!isOurs) throw lostRun(runId);
+    context.onWrite(runId);
+  }
+
   async function end(executor: Executor, outcome: RunOutcome, events: readonly NewEvent[]): Promise<void> {
     if (!isRemembered) return update(executor, setOutcome(outcome), events, outcome.freesKey === true ? FREE_KEY : undefined);
     await lockSession(executor, remembered);
@@ -52,12 +59,10 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
   return {
     runId,
     attempt,
-    write({ events, plan, step }: RunBatch) {
-      const also = step === undefined ? undefined : insertStep(step, attempt);
-      return commit((executor) => update(executor, sql`plan = coalesce(${toJson(plan)}::json, plan)`, events, also), false);
-    },
+    write: ({ events, plan, step }: RunBatch) => writeTogether({ events, plan, step }),
     finish(outcome, events) {
       const isDead = outcome.isDeadLetter === true;
+      if (!isDead && !isRemembered && outcome.freesKey !== true) return writeTogether({ events, outcome });
       return commit(async (executor) => {
         await end(executor, outcome, events);
         if (isDead) await context.tickets.bury(executor, { runId, tenantId });
@@ -89,13 +94,6 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
 
 /** A failure that comes before anything was done leaves the key to the next try. */
 const FREE_KEY = sql`, freed AS (DELETE FROM idempotency_keys USING held WHERE idempotency_keys.run_id = held.run_id)`;
-
-function insertStep({ sliceId, agentId, step }: NonNullable<RunBatch['step']>, attempt: number): SQL {
-  return sql`, stepped AS (
-    INSERT INTO run_steps (run_id, slice_id, step_index, agent_id, attempt, step)
-    SELECT held.run_id, ${sliceId}::text, ${step.index}::integer, ${agentId}::text, ${attempt}::integer, ${toJson(step)}::json FROM held
-  )`;
-}
 
 function lostRun(runId: string): RubotError {
   return new RubotError('conflict', `The run ${runId} has ended or goes on elsewhere. Read it at /v1/runs/${runId}/events.`);

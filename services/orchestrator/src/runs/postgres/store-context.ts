@@ -2,6 +2,8 @@ import type { SlotType } from '@rubot/contracts/agent';
 import { type SQL, sql } from 'drizzle-orm';
 import type { RunOutcome } from '../run-store.ts';
 import type { Database } from './database.ts';
+import type { GroupedAdmissions } from './grouped-admissions.ts';
+import type { GroupedWrites } from './grouped-writes.ts';
 import type { Tickets } from './tickets.ts';
 
 /** How much of the platform one tenant may take, counted over all processes. */
@@ -16,6 +18,8 @@ export interface TenantLimits {
 export interface StoreContext {
   readonly db: Database;
   readonly tickets: Tickets;
+  readonly admissions: GroupedAdmissions;
+  readonly writes: GroupedWrites;
   /** Of this process. */
   readonly workerId: string;
   /** How long a run is held without a renewal. All times are the database's own: clocks of hosts differ. */
@@ -31,7 +35,7 @@ export interface StoreContext {
   readonly onEnded: (status: RunOutcome['status']) => void;
 }
 
-export function leaseOf({ leaseMs }: StoreContext): SQL {
+export function leaseOf({ leaseMs }: Pick<StoreContext, 'leaseMs'>): SQL {
   return sql`now() + ${leaseMs} * interval '1 millisecond'`;
 }
 
