@@ -5,7 +5,6 @@ import { RequiredAction, SliceReport, Usage } from './openai/chat-response.ts';
 
 /** What a client's leaving does to its run: `cancel` stops the model, `continue` lets the answer be read later. */
 export const ON_DISCONNECT = ['cancel', 'continue'] as const;
-export type OnDisconnect = (typeof ON_DISCONNECT)[number];
 
 /** Those of a run that has not ended: it waits for a slot, is worked on, or waits for a person's decision. */
 export const OPEN_STATUSES = ['queued', 'running', 'requires_action'] as const;

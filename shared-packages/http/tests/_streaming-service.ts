@@ -27,8 +27,9 @@ function stream(count: number, { disconnect }: ConnectionBindings): Response {
     heartbeatMs: 15_000,
     stallTimeoutMs,
     disconnect,
-    onEnd({ code } = { code: 'whole' }) {
-      ends[code] = (ends[code] ?? 0) + 1;
+    onEnd(error) {
+      const end = error?.code ?? 'whole';
+      ends[end] = (ends[end] ?? 0) + 1;
     },
   });
 }
