@@ -57,7 +57,7 @@ describe('a process of the role api', () => {
     const { text, chunks, isDone } = parseStream(heard);
     expect([text, isDone]).toEqual(['first second', true]);
     expect(chunks.map(({ choices }) => choices[0]?.finish_reason).filter(Boolean)).toEqual(['length']);
-    expect(chunks.at(-1)?.usage).toEqual({ prompt_tokens: 3, completion_tokens: 2 });
+    expect(chunks.at(-1)?.usage).toEqual({ prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 });
     expect(chunks.map(({ rubot }) => rubot?.status).filter(Boolean)).toEqual(['completed']);
   });
 
