@@ -12,8 +12,14 @@ import {
   planOf,
   readCompletion,
   readError,
-  startOrchestrator,
+  type StartOptions,
+  startOrchestrator as startWhole,
 } from './_harness.ts';
+
+/** Nothing goes on by itself here: a test says when an agent is asked how it is. */
+function startOrchestrator(options: StartOptions): ReturnType<typeof startWhole> {
+  return startWhole({ starts: false, ...options });
+}
 
 let tables: FakeAgent;
 let chat: FakeAgent;
@@ -211,7 +217,7 @@ describe('replicas', () => {
 
 describe('health checks', () => {
   it('put a replica out after three failures and back after one success', async () => {
-    const orchestrator = await startOrchestrator({ agents: [tables], env: { HEALTH_TIMEOUT_MS: '200' }, starts: false });
+    const orchestrator = await startOrchestrator({ agents: [tables], env: { HEALTH_TIMEOUT_MS: '200' } });
     const { health } = orchestrator.deps.directory;
     await health.checkAll();
     tables.setReadiness(503);
@@ -232,7 +238,7 @@ describe('health checks', () => {
 
   it('decide who may be planned for', async () => {
     const planner = planOf({ id: 's1', agent: 'tables' });
-    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner, starts: false });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], planner });
     await readModels(orchestrator);
     tables.setReadiness(500);
     for (let round = 0; round < 3; round += 1) await orchestrator.deps.directory.health.checkAll();
