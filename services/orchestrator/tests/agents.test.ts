@@ -18,7 +18,7 @@ import {
 
 /** Nothing goes on by itself here: a test says when an agent is asked how it is. */
 function startOrchestrator(options: StartOptions): ReturnType<typeof startWhole> {
-  return startWhole({ starts: false, ...options });
+  return startWhole({ starts: false, ...options, env: { WORKER_SLOTS: '64', ...options.env } });
 }
 
 let tables: FakeAgent;
@@ -100,7 +100,7 @@ describe('capabilities', () => {
 
   it('outlive an agent that cannot be reached for a while, which stays what it was', async () => {
     let nowMs = Date.now();
-    const orchestrator = await startOrchestrator({ agents: [tables, chat], now: () => nowMs, env: { CAPABILITIES_TIMEOUT_MS: '50' } });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], now: () => nowMs, env: { CAPABILITIES_TIMEOUT_MS: '500' } });
     await readModels(orchestrator);
     tables.onCapabilities('hang');
     nowMs += 300_001;
@@ -136,7 +136,7 @@ describe('a dead agent', () => {
   it('costs one attempt, not one a request, until the negative answer has aged', async () => {
     let nowMs = Date.now();
     tables.onCapabilities('hang');
-    const orchestrator = await startOrchestrator({ agents: [tables, chat], now: () => nowMs, env: { CAPABILITIES_TIMEOUT_MS: '50' } });
+    const orchestrator = await startOrchestrator({ agents: [tables, chat], now: () => nowMs, env: { CAPABILITIES_TIMEOUT_MS: '500' } });
     for (let index = 0; index < 20; index += 1) {
       expect(contentOf(await readCompletion(await complete(orchestrator)))).toBe('answer of chat');
     }
@@ -144,7 +144,7 @@ describe('a dead agent', () => {
     nowMs += 10_001;
     // Even then nobody waits: this one is served without it, and the question goes out behind it.
     await Promise.all([complete(orchestrator), complete(orchestrator)]);
-    await vi.waitFor(() => expect(tables.counts.get('/v1/capabilities')).toBe(2));
+    await vi.waitFor(() => expect(tables.counts.get('/v1/capabilities')).toBe(2), { timeout: 10_000 });
     expect(tables.connectionCount()).toBeLessThanOrEqual(2);
   });
 
