@@ -53,12 +53,13 @@ export async function judge(world: World, options: JudgeOptions): Promise<Judgem
   const completed = evidence.filter(({ run }) => run.status === 'completed').length;
   return {
     evidence,
-    figures: { accepted: accepted.size, completed, ...settled },
+    figures: { accepted: accepted.size, completed, stranded: settled.stranded, redriven: settled.redriven },
     violations: [
       ...world.crashes,
       ...findViolations(evidence, options),
       ...(completed < leastCompleted ? [`only ${completed} runs were completed, of at least ${leastCompleted}`] : []),
       ...(settled.stranded > 0 ? [`${settled.stranded} runs had not ended when all had been well for a while`] : []),
+      ...settled.refusals,
       ...(settled.redriven > 0 && !mayGiveUp ? [`${settled.redriven} runs were given up`] : []),
     ],
   };

@@ -9,6 +9,8 @@ export interface Settled {
   readonly stranded: number;
   /** Runs that had been given up, because processes had died under them time and again, and that an operator had tried once more. */
   readonly redriven: number;
+  /** Why some could not be. */
+  readonly refusals: readonly string[];
 }
 
 const TIMEOUT_MS = 60_000;
@@ -21,8 +23,9 @@ export async function settle(world: World, timeoutMs: number = TIMEOUT_MS): Prom
   let redriven = 0;
   for (;;) {
     const runIds = await listDeadLetters(world);
-    if (runIds.length === 0) return { stranded, redriven };
-    redriven += await redrive(world, runIds);
+    const refusals = await redrive(world, runIds);
+    redriven += runIds.length - refusals.length;
+    if (runIds.length === 0 || refusals.length > 0) return { stranded, redriven, refusals };
     await untilEnded(world.database, timeoutMs);
   }
 }
@@ -46,11 +49,12 @@ async function listDeadLetters(world: World): Promise<readonly string[]> {
   return data.map(({ run_id }) => run_id);
 }
 
-async function redrive(world: World, runIds: readonly string[]): Promise<number> {
+async function redrive(world: World, runIds: readonly string[]): Promise<readonly string[]> {
+  if (runIds.length === 0) return [];
   const { data } = RedriveReport.parse(await askAsOperator(world, '/admin/dead-letters/redrive', { run_ids: runIds }));
-  const refused = data.find((one) => !one.redriven);
-  if (refused !== undefined) throw new Error(`${refused.run_id} could not be redriven: ${refused.error?.message ?? 'no reason given'}`);
-  return data.length;
+  return data
+    .filter((one) => !one.redriven)
+    .map((one) => `${one.run_id} could not be redriven: ${one.error?.message ?? 'no reason given'}`);
 }
 
 async function askAsOperator({ apis }: World, path: string, body?: unknown): Promise<unknown> {
