@@ -199,7 +199,8 @@ describe('a path', () => {
 });
 
 describe('a header of ours, sent by a client', () => {
-  const own: ReadonlySet<string> = new Set([HEADERS.sessionId, HEADERS.senderId, HEADERS.onDisconnect]);
+  const wishes = [HEADERS.onDisconnect, HEADERS.priority, HEADERS.memory, HEADERS.sessionStrategy];
+  const own: ReadonlySet<string> = new Set([HEADERS.sessionId, HEADERS.senderId, HEADERS.idempotencyKey, ...wishes]);
   const forged = Object.values(HEADERS).filter((name) => !own.has(name));
 
   it.each(forged)('%s changes nothing and comes back in nothing', async (name) => {
@@ -212,9 +213,18 @@ describe('a header of ours, sent by a client', () => {
     }
   });
 
-  it('for what leaving does, is refused when it is none of the choices', async () => {
-    const response = await postCompletion(stack, CHAT, { headers: { [HEADERS.onDisconnect]: 'forged-by-client' } });
-    await expectRefusal(response, { status: 400, code: 'invalid_request', param: HEADERS.onDisconnect });
+  it.each(wishes)('%s is refused when it is none of the choices, or two of them', async (name) => {
+    for (const value of ['forged-by-client', 'cancel, continue', '']) {
+      const response = await postCompletion(stack, CHAT, { headers: { [name]: value } });
+      await expectRefusal(response, { status: 400, code: 'invalid_request', param: name });
+    }
+  });
+
+  it('a key that is none is refused', async () => {
+    for (const value of ['k'.repeat(256), 'two words']) {
+      const response = await postCompletion(stack, CHAT, { headers: { [HEADERS.idempotencyKey]: value } });
+      await expectRefusal(response, { status: 400, code: 'invalid_request', param: HEADERS.idempotencyKey });
+    }
   });
 
   it.each(['0'.repeat(32), 'A'.repeat(32), 'a'.repeat(33), 'g'.repeat(32), '<script>'])('a trace id of %s is replaced', async (value) => {
