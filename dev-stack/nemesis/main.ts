@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   const chosen = values['short'] === true ? named.filter(({ short }) => short !== undefined) : named;
   const seed = values['seed'] === undefined ? randomInt(2 ** 31) : Number(values['seed']);
   process.stdout.write(`seed ${seed}\n`);
-  const entry = await bundleOrchestrator();
+  const { entry, dispose } = await bundleOrchestrator();
   const postgres = await startPostgres();
   try {
     for (const nemesis of chosen) {
@@ -44,6 +44,7 @@ async function main(): Promise<void> {
     }
   } finally {
     await postgres.dispose();
+    dispose();
   }
 }
 

@@ -4,18 +4,21 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Nemesis } from '../nemesis.ts';
 import { createRandom } from '../random.ts';
 import { renderVerdict } from '../render-verdict.ts';
-import { bundleOrchestrator } from '../world/bundle-orchestrator.ts';
+import { bundleOrchestrator, type OrchestratorBundle } from '../world/bundle-orchestrator.ts';
 
 const TIMEOUT_MS = 120_000;
 
 let postgres: RunningPostgres;
-let entry: URL;
+let bundle: OrchestratorBundle;
 
 // One PostgreSQL a file, and in it one database a nemesis.
 beforeAll(async () => {
-  [postgres, entry] = await Promise.all([startPostgres(), bundleOrchestrator()]);
+  [postgres, bundle] = await Promise.all([startPostgres(), bundleOrchestrator()]);
 });
-afterAll(() => postgres.dispose());
+afterAll(async () => {
+  bundle.dispose();
+  await postgres.dispose();
+});
 
 /** The short form of a nemesis, as a test; the long one is `npm run nemesis`. */
 export function itSurvives(nemesis: Nemesis): void {
@@ -24,7 +27,7 @@ export function itSurvives(nemesis: Nemesis): void {
     const seed = randomInt(2 ** 31);
     console.log(`${name}: seed ${seed}`);
     const startedMs = performance.now();
-    const findings = await nemesis.strike({ postgres, entry, random: createRandom(seed), onProgress: () => {} }, short);
+    const findings = await nemesis.strike({ postgres, entry: bundle.entry, random: createRandom(seed), onProgress: () => {} }, short);
     console.log(renderVerdict(nemesis, findings, (performance.now() - startedMs) / 1_000));
     expect(findings.violations).toEqual([]);
   });

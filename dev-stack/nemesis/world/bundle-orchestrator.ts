@@ -5,10 +5,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bundleService } from '@rubot/bundle/bundle-service';
 import { REPOSITORY } from '../../src/repository.ts';
 
-/** The orchestrator as it is deployed, in one file, which starts in a fraction of the time. It goes with this process. @returns its entry */
-export async function bundleOrchestrator(): Promise<URL> {
+export interface OrchestratorBundle {
+  readonly entry: URL;
+  dispose(): void;
+}
+
+/** The orchestrator as it is deployed, in one file, which starts in a fraction of the time. */
+export async function bundleOrchestrator(): Promise<OrchestratorBundle> {
   const folder = mkdtempSync(join(tmpdir(), 'rubot-nemesis-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const dispose = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', dispose);
   await bundleService(fileURLToPath(new URL('services/orchestrator', REPOSITORY)), folder);
-  return pathToFileURL(join(folder, 'main.js'));
+  return { entry: pathToFileURL(join(folder, 'main.js')), dispose };
 }
