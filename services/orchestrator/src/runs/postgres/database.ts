@@ -29,7 +29,7 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
 }
 
-const CONNECT_TIMEOUT_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
 /**
