@@ -21,7 +21,8 @@ beforeAll(async () => {
   orchestrator = await startFakeAgent({ id: 'orchestrator' });
   agent.onCompletion(playCut);
   orchestrator.onCompletion(playCut);
-  const variables = { gateway: { REQUEST_TIMEOUT_MS }, orchestrator: { BREAKER_FAILURES: '1000000' } };
+  // Answers that hang keep their slots, and every one shall have one.
+  const variables = { gateway: { REQUEST_TIMEOUT_MS }, orchestrator: { BREAKER_FAILURES: '1000000', WORKER_SLOTS: '64' } };
   [stack, gatewayAlone] = await Promise.all([
     startModelStack({ agents: ['conversational'], extraAgents: { cutter: agent.origin }, variables }),
     startModelStack({ orchestratorUrl: orchestrator.origin, variables }),

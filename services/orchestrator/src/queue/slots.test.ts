@@ -61,13 +61,13 @@ describe('WORKER_SLOTS', () => {
   });
 
   it.each([
-    ['', /neither/],
-    ['four', /neither/],
-    ['tpu:1', /"tpu:1" is neither/],
-    ['cpu:-1', /neither/],
+    ['', /must be a number or a list/],
+    ['four', /must be a number or a list/],
+    ['tpu:1', /must be a number or a list/],
+    ['cpu:-1', /must be a number or a list/],
     ['cpu:1,cpu:2', /cpu twice/],
     ['4,cpu:1', /cpu twice/],
-    ['cpu:99999', /neither/],
+    ['cpu:99999', /must be a number or a list/],
     ['0', /at least one/],
     ['cpu:0,gpu:0', /at least one/],
   ])('may not be %j', (text, problem) => {

@@ -75,7 +75,7 @@ export function parseSlotCounts(text: string): SlotCounts | string {
   for (const entry of text.split(',')) {
     const { type: name = 'cpu', count } = ENTRY.exec(entry.trim())?.groups ?? {};
     const type = SLOT_TYPES.find((known) => known === name);
-    if (type === undefined || count === undefined) return `must be a number or a list such as cpu:4,gpu:1; "${entry}" is neither`;
+    if (type === undefined || count === undefined) return 'must be a number or a list such as cpu:4,gpu:1';
     if (counts.has(type)) return `names ${type} twice`;
     counts.set(type, Number(count));
   }
