@@ -59,7 +59,7 @@ export async function startReplica({ databaseUrl, registry, env = {} }: ReplicaO
     async () => {
       if ((await fetch(`${url}/readyz`)).status !== 200) throw new Error(service.stderr());
     },
-    { timeout: 15_000, interval: 50 },
+    { timeout: 30_000, interval: 50 },
   );
   return {
     ...service,

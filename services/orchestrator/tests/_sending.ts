@@ -6,6 +6,9 @@ import { vi } from 'vitest';
 import type { DatabaseOfTest } from './_database.ts';
 import { ask, gatewayHeaders, type Orchestrator } from './_harness.ts';
 
+// Several processes and their database share a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
+
 export interface Sending {
   readonly runId?: string;
   readonly tenantId?: string;
@@ -54,7 +57,7 @@ export async function untilStatus(database: DatabaseOfTest, status: string, coun
       const found = rows.filter((row) => row.status === status).length;
       if (found !== (count ?? rows.length)) throw new Error(`${found} runs are ${status}: ${rows.map((row) => row.status).join()}`);
     },
-    { timeout: 15_000, interval: 20 },
+    { timeout: 30_000, interval: 20 },
   );
 }
 
@@ -113,4 +116,34 @@ export function keepBusy(agent: FakeAgent, { together = 1, kindOf = () => '' }: 
     exchange.answer({ text: `answer to ${questionOf(exchange)}` });
   });
   return { begun, peak: (kind = '') => peaks.get(kind) ?? 0 };
+}
+
+export interface Hearing {
+  /** Resolves when this was said; with all that was. */
+  until(words: string): Promise<string>;
+  toEnd(): Promise<string>;
+}
+
+/** Reads a stream as it comes. */
+export function createHearing({ body }: Response): Hearing {
+  if (body === null) throw new TypeError('the answer has no body');
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let heard = '';
+
+  async function hear(): Promise<boolean> {
+    const { done, value = '' } = await reader.read();
+    heard += value;
+    return !done;
+  }
+
+  return {
+    async until(words) {
+      while (!heard.includes(words)) if (!(await hear())) throw new Error(`the stream ended without "${words}": ${heard}`);
+      return heard;
+    },
+    async toEnd() {
+      while (await hear());
+      return heard;
+    },
+  };
 }

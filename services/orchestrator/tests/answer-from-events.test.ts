@@ -16,7 +16,7 @@ import {
   startOrchestrator,
 } from './_harness.ts';
 import { readEvents, readRun, textOf } from './_runs.ts';
-import { headersOf, untilStatus } from './_sending.ts';
+import { createHearing, headersOf, untilStatus } from './_sending.ts';
 
 let tables: FakeAgent;
 let database: DatabaseOfTest;
@@ -54,15 +54,13 @@ describe('an answer that is told from events, of a run that is begun again', () 
     const api = await startApi();
     const worker = await startWorker();
     const response = await api.complete(ask('hi', { stream: true }), { headers: HEADERS_OF_RUN });
-    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    let heard = '';
-    while (!heard.includes('half a sen')) heard += (await reader.read()).value ?? '';
+    const hearing = createHearing(response);
+    await hearing.until('half a sen');
     await tables.nextCompletion();
     tables.onCompletion((exchange) => exchange.begin());
     await takeAway(worker);
     const again = await tables.nextCompletion();
-    for (let next = await reader.read(); !next.done; next = await reader.read()) heard += next.value;
-    const { text, isDone, error } = parseStream(heard);
+    const { text, isDone, error } = parseStream(await hearing.toEnd());
     expect([text, isDone, error]).toEqual([
       'half a sen',
       false,
@@ -80,7 +78,7 @@ describe('an answer that is told from events, of a run that is begun again', () 
     const worker = await startWorker();
     const answer = api.complete(ask('hi', { stream: true }), { headers: HEADERS_OF_RUN }).then(readStream);
     await tables.nextCompletion();
-    await vi.waitFor(async () => expect(await chunkCount()).toBe(1));
+    await vi.waitFor(async () => expect(await chunkCount()).toBe(1), { timeout: 10_000 });
     tables.onCompletion((exchange) => exchange.answer({ text: 'the whole' }));
     await takeAway(worker);
     expect(await answer).toMatchObject({ text: 'the whole', isDone: true, error: undefined });

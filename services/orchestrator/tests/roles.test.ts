@@ -6,7 +6,7 @@ import { type DatabaseOfTest, openTestDatabase } from './_database.ts';
 import { ask, contentOf, type Orchestrator, parseStream, readCompletion, readError, readStream, startOrchestrator } from './_harness.ts';
 import { type Replica, startReplica } from './_process.ts';
 import { askRuns, readEvents, readRun, streamEvents, textOf } from './_runs.ts';
-import { headersOf, questionOf, startRun, untilStatus } from './_sending.ts';
+import { createHearing, headersOf, questionOf, startRun, untilStatus } from './_sending.ts';
 
 let tables: FakeAgent;
 let database: DatabaseOfTest;
@@ -47,14 +47,12 @@ describe('a process of the role api', () => {
     await startWorker();
     const response = await api.complete(ask('hi', { stream: true, stream_options: { include_usage: true } }), { headers: headersOf() });
     const exchange = await tables.nextCompletion();
-    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    let heard = '';
-    while (!heard.includes('first')) heard += (await reader.read()).value ?? '';
+    const hearing = createHearing(response);
+    await hearing.until('first');
     expect(await database.query('SELECT status FROM runs')).toEqual([{ status: 'running' }]);
     exchange.sendText(' second');
     exchange.finish('length', { prompt_tokens: 3, completion_tokens: 2 });
-    for (let next = await reader.read(); !next.done; next = await reader.read()) heard += next.value;
-    const { text, chunks, isDone } = parseStream(heard);
+    const { text, chunks, isDone } = parseStream(await hearing.toEnd());
     expect([text, isDone]).toEqual(['first second', true]);
     expect(chunks.map(({ choices }) => choices[0]?.finish_reason).filter(Boolean)).toEqual(['length']);
     expect(chunks.at(-1)?.usage).toEqual({ prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 });

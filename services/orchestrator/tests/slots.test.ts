@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DatabaseOfTest, openTestDatabase } from './_database.ts';
 import { ask, contentOf, type Orchestrator, planOf, readCompletion, readStream, startOrchestrator } from './_harness.ts';
 import { askRuns, readEvents, readRun, textOf } from './_runs.ts';
-import { headersOf, keepBusy, questionOf, type Sending, startRun, untilStatus } from './_sending.ts';
+import { createHearing, headersOf, keepBusy, questionOf, type Sending, startRun, untilStatus } from './_sending.ts';
 
 let tables: FakeAgent;
 let database: DatabaseOfTest;
@@ -205,13 +205,11 @@ describe('an agent that needs a slot of a kind', () => {
     const exchange = await vision.nextCompletion();
     await untilFree(common);
     expect(rare.deps.slots.used('gpu')).toBe(1);
-    const reader = (await response).body!.pipeThrough(new TextDecoderStream()).getReader();
-    let heard = '';
-    while (!heard.includes('I see')) heard += (await reader.read()).value ?? '';
+    const hearing = createHearing(await response);
+    await hearing.until('I see');
     exchange.sendText(' it all.');
     exchange.finish();
-    for (let next = await reader.read(); !next.done; next = await reader.read()) heard += next.value;
-    expect(heard).toMatch(/it all\.[\s\S]*"finish_reason":"stop"[\s\S]*\[DONE\]/);
+    expect(await hearing.toEnd()).toMatch(/it all\.[\s\S]*"finish_reason":"stop"[\s\S]*\[DONE\]/);
     expect([planner.questions.length, otherPlanner.questions.length]).toEqual([1, 0]);
     expect(await database.query('SELECT slot_type, status, crash_count, failure_count FROM runs')).toEqual([
       { slot_type: 'gpu', status: 'completed', crash_count: 0, failure_count: 0 },

@@ -31,10 +31,24 @@ async function untilState(status: string, tickets: string[]): Promise<void> {
   await vi.waitFor(async () => expect(await readState()).toEqual({ status, tickets }), { timeout: 10_000, interval: 10 });
 }
 
-/** From now on every such change of the table fails. */
-async function breakTable(table: string, change: string, condition = 'true'): Promise<() => Promise<void>> {
+interface Break {
+  readonly condition?: string;
+  readonly isAtCommit?: boolean;
+}
+
+/** From now on every such change of the table fails. @returns what mends it */
+async function breakTable(
+  table: string,
+  change: string,
+  { condition = 'true', isAtCommit = false }: Break = {},
+): Promise<() => Promise<void>> {
   await database.query(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken'; END $$`);
-  await database.query(`CREATE TRIGGER broken BEFORE ${change} ON ${table} FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION refuse()`);
+  const [trigger, moment, deferral] = isAtCommit
+    ? ['CONSTRAINT TRIGGER', 'AFTER', 'DEFERRABLE INITIALLY DEFERRED']
+    : ['TRIGGER', 'BEFORE', ''];
+  await database.query(
+    `CREATE ${trigger} broken ${moment} ${change} ON ${table} ${deferral} FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION refuse()`,
+  );
   return async () => void (await database.query(`DROP TRIGGER broken ON ${table}`));
 }
 
@@ -110,10 +124,20 @@ describe('run and ticket change together', () => {
     expect((await postRun(api, ask('hi'), { runId: RUN_ID, key: 'k' })).status).toBe(202);
   });
 
+  it('or not at all, also when all of it was done but the commit', async () => {
+    const api = await startApi();
+    const before = await countRows(database);
+    const mend = await breakTable('runs', 'INSERT', { isAtCommit: true });
+    expect((await postRun(api, ask('hi'), { runId: RUN_ID, key: 'k' })).status).toBe(500);
+    expect(await countRows(database)).toEqual(before);
+    await mend();
+    expect((await postRun(api, ask('hi'), { runId: RUN_ID, key: 'k' })).status).toBe(202);
+  });
+
   it('or not at all, when it is begun', async () => {
     const api = await startApi();
     await startRun(api, 'hi', { runId: RUN_ID });
-    const mend = await breakTable('runs', 'UPDATE', "NEW.status = 'running'");
+    const mend = await breakTable('runs', 'UPDATE', { condition: "NEW.status = 'running'" });
     const worker = await start();
     await worker.nextLine('queue.unread');
     expect(await readState()).toEqual({ status: 'queued', tickets: ['runs_cpu'] });
