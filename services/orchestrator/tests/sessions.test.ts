@@ -133,8 +133,8 @@ describe('a remembered session', () => {
     const held = await holdFirst();
     const runId = newRunId();
     const cancelled = say(orchestrator, 'cancelled', { runId });
-    const waiting = hear(orchestrator, 'two');
     const exchange = await held.next().then(() => tables.completions.at(-1));
+    const waiting = hear(orchestrator, 'two');
     await untilStatus(database, 'queued', 1);
     expect((await askRuns(orchestrator, `/${runId}/cancel`, { method: 'POST' })).status).toBe(200);
     await exchange?.aborted;

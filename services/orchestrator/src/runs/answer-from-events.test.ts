@@ -7,7 +7,7 @@ const OWNER = { tenantId: 'acme', senderId: '+15550100' };
 const RUN_ID = `run_${'0a'.repeat(16)}`;
 const REPORT = { run_id: RUN_ID, status: 'completed' };
 
-type Sketch = Omit<RunEvent, 'seq'>;
+type Sketch = Pick<RunEvent, 'type' | 'data'>;
 
 const says = (content: string): Sketch => ({ type: 'chunk', data: { choices: [{ index: 0, delta: { content }, finish_reason: null }] } });
 const opens: Sketch = { type: 'chunk', data: { choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }] } };
