@@ -140,6 +140,8 @@ describe('the only slot comes back when its run', () => {
     const orchestrator = await startWith({ WORKER_SLOTS: '2', SWEEP_INTERVAL_MS: '60000' });
     await startRun(orchestrator, 'first');
     await tables.nextCompletion();
+    // From here on the former attempt has nothing to write.
+    await vi.waitFor(async () => expect(await database.query("SELECT 1 FROM run_events WHERE type = 'chunk'")).toHaveLength(1));
     await database.query("UPDATE runs SET lease_until = now() - interval '1 second'");
     await orchestrator.deps.sweeper.sweep();
     const again = await tables.nextCompletion();
