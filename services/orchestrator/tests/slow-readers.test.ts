@@ -33,7 +33,8 @@ function askAndStall({ url }: Orchestrator, method: string, path: string, body: 
 }
 
 it('a run whose reader takes nothing gets its slot back, and what was said can be read', async () => {
-  const env = { SLOW_READER_TIMEOUT_MS: '200', WORKER_SLOTS: '1' };
+  // A look into the queue would hold the slot for a moment.
+  const env = { SLOW_READER_TIMEOUT_MS: '200', WORKER_SLOTS: '1', QUEUE_POLL_MS: '3600000' };
   const orchestrator = await startOrchestrator({ agents: [agent], env });
   const body = JSON.stringify(ask('say much', { stream: true }));
   const socket = askAndStall(orchestrator, 'POST', '/v1/chat/completions', body);

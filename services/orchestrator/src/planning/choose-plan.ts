@@ -70,10 +70,8 @@ async function askPlanner(run: Run, span: Span, offered: readonly DescribedAgent
 }
 
 async function askWithinTime(run: Run, span: Span, question: PlannerQuestion, deps: PlanningDeps): Promise<PlannerAnswer> {
-  const deadline = createDeadline({
-    timeoutMs: Math.min(deps.plannerTimeoutMs, run.deadline.remainingMs()),
-    callerSignal: run.deadline.signal,
-  });
+  // With less time of its own, the run ends it: a timer for that time could be the first of the two, and an agent would be asked in vain.
+  const deadline = createDeadline({ timeoutMs: deps.plannerTimeoutMs, callerSignal: run.deadline.signal });
   try {
     return await deps.plannerModel(question, { signal: deadline.signal, span });
   } finally {
