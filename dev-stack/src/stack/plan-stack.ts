@@ -67,11 +67,11 @@ export function toFolder(agentId: string): string {
 }
 
 function planWorkers({ options, keys, urls, peers }: Wiring): PlannedService {
-  const { GATEWAY_API_KEY, ADMIN_API_KEY, MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET } = keys;
+  const { GATEWAY_API_KEY, ADMIN_API_KEY, MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET, ENCRYPTION_SECRET } = keys;
   const hosted: HostedWorkers = {
     ...(options.persistDirectory === undefined ? {} : { persistDirectory: options.persistDirectory }),
     workers: [
-      toHosted(options, 'middleware', urls.middleware, { MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET }),
+      toHosted(options, 'middleware', urls.middleware, { MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET, ENCRYPTION_SECRET }),
       toHosted(options, 'gateway', urls.gateway, {
         GATEWAY_API_KEY,
         ADMIN_API_KEY,

@@ -20,6 +20,11 @@ export const sharedVariables = {
   }),
   GATEWAY_API_KEY: secret('Hop key gateway → orchestrator, and the client key of the operator’s own chat source. Same value in both.'),
   ADMIN_API_KEY: secret('Opens /admin at the gateway.'),
+  ADMIN_API_KEY_PREVIOUS: secret('The former ADMIN_API_KEY, accepted while it is rotated.').optional(),
+  ENCRYPTION_SECRET: secret('Seals what the middleware keeps of others: credentials of providers, PINs, the heads of audit chains.'),
+  ENCRYPTION_SECRET_PREVIOUS: secret(
+    'The former ENCRYPTION_SECRET, with which what it sealed is still read; it goes after: rubot credentials reencrypt.',
+  ).optional(),
   GATEWAY_API_KEY_PREVIOUS: secret('The former GATEWAY_API_KEY, accepted while it is rotated.').optional(),
   ORCHESTRATOR_API_KEY: secret('Hop key orchestrator → agents. Same value in the orchestrator and in every agent.'),
   ORCHESTRATOR_API_KEY_PREVIOUS: secret('The former ORCHESTRATOR_API_KEY, accepted while it is rotated.').optional(),

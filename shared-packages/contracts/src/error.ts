@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'unsupported_media_type',
   'idempotency_mismatch',
   'rate_limited',
+  'insufficient_quota',
   'cancelled',
   'slow_reader',
   'internal',

@@ -21,6 +21,8 @@ export const HEADERS = {
   sessionStrategy: 'x-rubot-session-strategy',
   bearerGrant: 'x-rubot-bearer-grant',
   decisions: 'x-rubot-decisions',
+  limits: 'x-rubot-limits',
+  actor: 'x-rubot-actor',
   lastEventId: 'last-event-id',
   shouldRetry: 'x-should-retry',
   idempotencyKey: 'idempotency-key',

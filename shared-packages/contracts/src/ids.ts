@@ -31,3 +31,23 @@ export const SliceId = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'must be 1
 export const ToolName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/, 'must be 1 to 64 letters, digits, "_" or "-"');
 
 export const IdempotencyKey = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters without spaces');
+
+/** Names an API token; it opens nothing. */
+export const TokenId = z.string().regex(/^tok_[0-9a-z]{24}$/, 'must be "tok_" and 24 lower-case letters or digits');
+
+/** Names what a handle is for, in the words of whoever hands it out. */
+export const ActionId = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, 'must be 1 to 64 lower-case letters, digits, "_", "-" or "."');
+
+/** Names a connection of a tenant; the names of its tools begin with it. */
+export const ProviderId = z.string().regex(/^[a-z][a-z0-9]{0,23}$/, 'must be 1 to 24 lower-case letters or digits, starting with a letter');
+
+/** Of the sender that an API token speaks as when no other is named; no chat source may claim one. */
+const TOKEN_SENDER_PREFIX = 'token:';
+
+export function toTokenSender(tokenId: string): string {
+  return `${TOKEN_SENDER_PREFIX}${tokenId}`;
+}
+
+export function isTokenSender(senderId: string): boolean {
+  return senderId.startsWith(TOKEN_SENDER_PREFIX);
+}

@@ -24,6 +24,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
   unsupported_media_type: { status: 415, type: 'invalid_request_error', retryable: false },
   idempotency_mismatch: { status: 422, type: 'invalid_request_error', retryable: false },
   rate_limited: { status: 429, type: 'rate_limit_error', retryable: true },
+  insufficient_quota: { status: 429, type: 'insufficient_quota', retryable: false },
   cancelled: { status: 499, type: 'request_cancelled', retryable: false },
   slow_reader: { status: 408, type: 'server_error', retryable: false },
   internal: { status: 500, type: 'server_error', retryable: false },

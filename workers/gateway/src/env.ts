@@ -13,6 +13,7 @@ export const gatewayVariables = {
   GATEWAY_API_KEY: sharedVariables.GATEWAY_API_KEY,
   GATEWAY_API_KEY_PREVIOUS: sharedVariables.GATEWAY_API_KEY_PREVIOUS,
   ADMIN_API_KEY: sharedVariables.ADMIN_API_KEY,
+  ADMIN_API_KEY_PREVIOUS: sharedVariables.ADMIN_API_KEY_PREVIOUS,
   MIDDLEWARE_API_KEY: sharedVariables.MIDDLEWARE_API_KEY,
   BEARER_SIGNING_SECRET: sharedVariables.BEARER_SIGNING_SECRET,
   BEARER_SIGNING_SECRET_PREVIOUS: sharedVariables.BEARER_SIGNING_SECRET_PREVIOUS,
@@ -71,7 +72,7 @@ export function readGatewayConfig(source: Readonly<Record<string, unknown>>): Ga
     eventsSilenceMs: env.EVENTS_SILENCE_MS,
     secrets: {
       gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
-      adminApiKey: toRotatingSecret(env.ADMIN_API_KEY, undefined),
+      adminApiKey: toRotatingSecret(env.ADMIN_API_KEY, env.ADMIN_API_KEY_PREVIOUS),
       middlewareApiKey: env.MIDDLEWARE_API_KEY,
       bearerSigningSecret: toRotatingSecret(env.BEARER_SIGNING_SECRET, env.BEARER_SIGNING_SECRET_PREVIOUS),
       accessHeaders: toAccessHeaders(env.CF_ACCESS_CLIENT_ID, env.CF_ACCESS_CLIENT_SECRET),

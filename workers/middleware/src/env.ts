@@ -13,6 +13,8 @@ export const middlewareVariables = {
   MIDDLEWARE_API_KEY_PREVIOUS: sharedVariables.MIDDLEWARE_API_KEY_PREVIOUS,
   BEARER_SIGNING_SECRET: sharedVariables.BEARER_SIGNING_SECRET,
   BEARER_SIGNING_SECRET_PREVIOUS: sharedVariables.BEARER_SIGNING_SECRET_PREVIOUS,
+  ENCRYPTION_SECRET: sharedVariables.ENCRYPTION_SECRET,
+  ENCRYPTION_SECRET_PREVIOUS: sharedVariables.ENCRYPTION_SECRET_PREVIOUS,
   MAX_BODY_BYTES: sharedVariables.MAX_BODY_BYTES,
 } as const;
 
@@ -26,6 +28,7 @@ export interface MiddlewareConfig {
 export interface MiddlewareSecrets {
   readonly middlewareApiKey: RotatingSecret;
   readonly bearerSigningSecret: RotatingSecret;
+  readonly encryptionSecret: RotatingSecret;
 }
 
 /** @throws EnvironmentError naming every problem */
@@ -37,6 +40,7 @@ export function readMiddlewareConfig(source: Readonly<Record<string, unknown>>):
     secrets: {
       middlewareApiKey: toRotatingSecret(env.MIDDLEWARE_API_KEY, env.MIDDLEWARE_API_KEY_PREVIOUS),
       bearerSigningSecret: toRotatingSecret(env.BEARER_SIGNING_SECRET, env.BEARER_SIGNING_SECRET_PREVIOUS),
+      encryptionSecret: toRotatingSecret(env.ENCRYPTION_SECRET, env.ENCRYPTION_SECRET_PREVIOUS),
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { RunId, SenderId, SessionId, TenantId } from '../../ids.ts';
+import { ActionId, RunId, SenderId, SessionId, TenantId, TokenId } from '../../ids.ts';
+import { ClientScopes } from '../../scopes.ts';
 
 export const BEARER_MIN_TTL_SECONDS = 60;
 export const BEARER_MAX_TTL_SECONDS = 900;
@@ -17,6 +18,8 @@ export const BearerClaims = z.object({
   session: SessionId,
   sender: SenderId,
   run: RunId,
+  /** The API token in whose name the run was begun: with the token, the bearer dies. */
+  token: TokenId.optional(),
   scope: z.string().transform((scope) => scope.split(' ')),
   aud: z.literal(MIDDLEWARE_AUDIENCE),
   jti: z.string().min(16).max(64),
@@ -49,6 +52,7 @@ export const GrantClaims = z.object({
   session: SessionId,
   sender: SenderId,
   run: RunId,
+  token: TokenId.optional(),
   aud: z.literal(GRANT_AUDIENCE),
   iat: z.number().int(),
   exp: z.number().int(),
@@ -59,3 +63,22 @@ export type GrantClaims = z.infer<typeof GrantClaims>;
 export const RenewBearerRequest = z.object({ grant: z.string().min(1).max(4_096) });
 export const RenewBearerResponse = z.looseObject({ bearer: z.string(), expires_in_seconds: z.number().int() });
 export type RenewBearerResponse = z.infer<typeof RenewBearerResponse>;
+
+/** Who accepts action bearers: the gateway, from clients. */
+export const ACTION_AUDIENCE = 'rubot-gateway/clients';
+
+/** What an action bearer says: for which action of which token, and what of the token's scopes. With the token, it dies. */
+export const ActionClaims = z.object({
+  tenant: TenantId,
+  token: TokenId,
+  action: ActionId,
+  scope: z
+    .string()
+    .transform((scope) => scope.split(' '))
+    .pipe(ClientScopes),
+  aud: z.literal(ACTION_AUDIENCE),
+  jti: z.string().min(16).max(64),
+  iat: z.number().int(),
+  exp: z.number().int(),
+});
+export type ActionClaims = z.infer<typeof ActionClaims>;

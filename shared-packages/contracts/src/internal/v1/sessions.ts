@@ -12,6 +12,8 @@ export const ResolveSessionResponse = z.discriminatedUnion('status', [
     tenant_id: TenantId,
     /** `null` means every registered agent; an empty list means none. */
     allowed_agents: z.array(z.string()).nullable(),
+    /** Of the tenant. */
+    limits: z.looseObject({}).optional(),
   }),
   z.looseObject({ status: z.literal('unlinked') }),
 ]);

@@ -1,0 +1,34 @@
+import { fromBase64Url, toBase64Url } from './base64url.ts';
+import type { KeyRing } from './derive.ts';
+
+/** A code over a text, which only the holder of the key can make. */
+export interface Mac {
+  readonly keyId: string;
+  /** base64url */
+  readonly mac: string;
+}
+
+const encoder = new TextEncoder();
+
+export async function makeMac({ current }: KeyRing, text: string): Promise<Mac> {
+  const bytes = await crypto.subtle.sign('HMAC', current.key, encoder.encode(text));
+  return { keyId: current.keyId, mac: toBase64Url(new Uint8Array(bytes)) };
+}
+
+/** In constant time. False also for a key that is not held. */
+export async function isRightMac({ byKeyId }: KeyRing, { keyId, mac }: Mac, text: string): Promise<boolean> {
+  const key = byKeyId.get(keyId);
+  const bytes = fromBase64Url(mac);
+  if (key === undefined || bytes === undefined) return false;
+  return crypto.subtle.verify('HMAC', key, bytes, encoder.encode(text));
+}
+
+/** The code over a text by every key that is held: to find what was made under any of them. */
+export async function makeMacs({ byKeyId }: KeyRing, text: string): Promise<readonly Mac[]> {
+  return Promise.all(
+    [...byKeyId].map(async ([keyId, key]) => {
+      const bytes = await crypto.subtle.sign('HMAC', key, encoder.encode(text));
+      return { keyId, mac: toBase64Url(new Uint8Array(bytes)) };
+    }),
+  );
+}
