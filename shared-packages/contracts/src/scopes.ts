@@ -24,15 +24,15 @@ export const ClientScopes = z
   .refine((scopes) => new Set(scopes).size === scopes.length, 'must not name a scope twice');
 
 /** Whoever may change a run, or decide on its calls, has to see it. */
-const IMPLIED: Readonly<Partial<Record<ClientScope, readonly ClientScope[]>>> = {
-  'run:write': ['run:read'],
-  'approval:submit': ['run:read'],
-  'admin:*': CLIENT_SCOPES,
-};
+const IMPLIED: ReadonlyMap<string, readonly ClientScope[]> = new Map([
+  ['run:write', ['run:read']],
+  ['approval:submit', ['run:read']],
+  ['admin:*', CLIENT_SCOPES],
+] satisfies [ClientScope, readonly ClientScope[]][]);
 
 /** Whether one of the scopes held is the one needed, or stands above it. */
 export function coversScope(held: readonly string[], needed: ClientScope): boolean {
-  return held.some((scope) => scope === needed || IMPLIED[scope as ClientScope]?.includes(needed) === true);
+  return held.some((scope) => scope === needed || IMPLIED.get(scope)?.includes(needed) === true);
 }
 
 /** Whether nothing is asked for that the scopes held do not cover. */

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Capabilities, StepEvent } from './internal/v1/agent.ts';
-import { VerifyBearerRequest, VerifyBearerResponse } from './internal/v1/bearer.ts';
+import { ApiTokenList, IssueApiToken, IssuedApiToken, ResolveApiTokenRequest, ResolveApiTokenResponse } from './internal/v1/api-tokens.ts';
+import { AuditEntry, AuditHead, RecordAudit } from './internal/v1/audit.ts';
+import { ActionClaims, BearerClaims, GrantClaims, VerifyBearerRequest, VerifyBearerResponse } from './internal/v1/bearer.ts';
+import { Connection, SaveConnection } from './internal/v1/connections.ts';
 import { CallToolRequest, CallToolResponse, Connections, ToolList } from './internal/v1/data.ts';
 import { DeadLetterList, RedriveReport, RedriveRequest } from './internal/v1/dead-letters.ts';
+import { ChallengeRequest, ChallengeResponse, Diagnosis } from './internal/v1/diagnosis.ts';
 import { CreateIdentityBinding, IdentityBindingList } from './internal/v1/identity-bindings.ts';
+import { CreatedLinkPin, UseLinkPinInternally, UseLinkPinResponse } from './internal/v1/link-pins.ts';
 import { ResolveSessionRequest, ResolveSessionResponse } from './internal/v1/sessions.ts';
 import { SaveTenant, Tenant } from './internal/v1/tenants.ts';
+import { CallerLimits } from './limits.ts';
 import { LogLine } from './log.ts';
 import { ChatRequest } from './openai/chat-request.ts';
 import { ChatCompletion, ChatCompletionChunk } from './openai/chat-response.ts';
@@ -37,6 +43,26 @@ const SHAPES = {
   DeadLetterList,
   RedriveRequest,
   RedriveReport,
+  BearerClaims,
+  GrantClaims,
+  ActionClaims,
+  IssueApiToken,
+  IssuedApiToken,
+  ApiTokenList,
+  ResolveApiTokenRequest,
+  ResolveApiTokenResponse,
+  CreatedLinkPin,
+  UseLinkPinInternally,
+  UseLinkPinResponse,
+  AuditEntry,
+  AuditHead,
+  RecordAudit,
+  SaveConnection,
+  Connection,
+  CallerLimits,
+  ChallengeRequest,
+  ChallengeResponse,
+  Diagnosis,
 };
 
 describe('shapes on the wire', () => {
@@ -97,6 +123,9 @@ describe('shapes on the wire', () => {
         choices: [{ index: 0, delta: {}, finish_reason: 'a_reason_of_2027' }],
       },
     ],
+    ['ResolveApiTokenResponse', { status: 'unknown' }],
+    ['CallerLimits', { tenant: { requests_per_minute: 1, a_limit_of_2027: 2 } }],
+    ['UseLinkPinResponse', { status: 'refused', a_field_of_2027: true }],
     ['Capabilities', { schema_version: '2', source_id: 'tables', name: 'Tables', summary: 'Knows tables.', tools: [], cost: 1 }],
   ] as const)('%s: takes %j', (name, value) => {
     expect(SHAPES[name].safeParse(value).error).toBeUndefined();
@@ -115,6 +144,15 @@ describe('shapes on the wire', () => {
     ['CreateIdentityBinding', { sender_id: 'x', tenant_id: 'acme', admin: true }],
     ['SaveTenant', { tenant_id: 'acme', name: 'Acme', agents: [{ agent_id: 'tables' }] }],
     ['SaveTenant', { tenant_id: 'acme', name: 'Acme', agent_policy: 'listed', agents: [{ agent_id: 'a' }, { agent_id: 'a' }] }],
+    ['SaveTenant', { tenant_id: 'acme', name: 'Acme', tools: [{ tool: 'a' }, { tool: 'a' }] }],
+    ['SaveTenant', { tenant_id: 'acme', name: 'Acme', limits: { requests_per_minute: -1 } }],
+    ['SaveTenant', { tenant_id: 'acme', name: 'Acme', limits: { a_limit_of_2027: 1 } }],
+    ['IssueApiToken', { name: 'x', scopes: ['chat:write', 'chat:write'], ttl_seconds: 60 }],
+    ['IssueApiToken', { name: 'x', scopes: [], ttl_seconds: 60 }],
+    ['IssueApiToken', { name: 'x', scopes: ['admin'], ttl_seconds: 60 }],
+    ['IssueApiToken', { name: 'x', scopes: ['chat:write'], ttl_seconds: 60, tenant_id: 'another' }],
+    ['UseLinkPinInternally', { pin: '12345', sender_id: 'x' }],
+    ['UseLinkPinInternally', { pin: '１２３４５６', sender_id: 'x' }],
     ['Capabilities', { schema_version: '1', source_id: 'Tables', name: 'T', summary: 's', tools: [] }],
     ['Capabilities', { schema_version: '1', source_id: 'tables', name: 'T', summary: 's'.repeat(601), tools: [] }],
   ] as const)('%s: refuses %j', (name, value) => {
