@@ -24,11 +24,11 @@ export const ClientScopes = z
   .refine((scopes) => new Set(scopes).size === scopes.length, 'must not name a scope twice');
 
 /** Whoever may change a run, or decide on its calls, has to see it. */
-const IMPLIED: ReadonlyMap<string, readonly ClientScope[]> = new Map([
+const IMPLIED: ReadonlyMap<string, readonly ClientScope[]> = new Map<ClientScope, readonly ClientScope[]>([
   ['run:write', ['run:read']],
   ['approval:submit', ['run:read']],
   ['admin:*', CLIENT_SCOPES],
-] satisfies [ClientScope, readonly ClientScope[]][]);
+]);
 
 /** Whether one of the scopes held is the one needed, or stands above it. */
 export function coversScope(held: readonly string[], needed: ClientScope): boolean {
