@@ -51,6 +51,22 @@ describe('logger', () => {
     expect(lines[0]?.extra).toEqual({ bare: '[redacted]', query: '/x?t=[redacted]&y=1', quoted: 'got "[redacted]".' });
   });
 
+  it.each(['rbt_', 'rbh_'])('knows a credential that begins with %s, wherever it stands', (prefix) => {
+    const { lines, logger } = createRecorder();
+    const credential = `${prefix}yHFXmo5A0PbWhkqTzNRE3wUcLs92Gi0aB3Xz`;
+    const around = [
+      credential,
+      `Bearer%20${credential}`,
+      `token_${credential}`,
+      `{"t":"${credential}"}`,
+      `a=${credential}&b=1`,
+      `x${credential}`,
+    ];
+    logger.log('request.completed', { error: new TypeError(`cannot read ${credential}`), extra: { around, hint: credential.slice(0, 8) } });
+    expect(JSON.stringify(lines)).not.toContain('mo5A0P');
+    expect(lines[0]?.extra).toMatchObject({ hint: `${prefix}yHFX` });
+  });
+
   it('looks no deeper than four levels, and never for ever', () => {
     const { lines, logger } = createRecorder();
     const loop: Record<string, unknown> = { name: 'loop' };

@@ -4,8 +4,11 @@ type LogError = NonNullable<LogLine['error']>;
 
 const SECRET_NAME = /authorization|api[-_]?key|secret|password|bearer|cookie|credential|access[-_]?token|refresh[-_]?token/i;
 const CONTENT_NAME = /^(content|prompt|messages?|text|arguments|result|body)$/i;
-/** JWS, rubot and vendor keys, and anything behind the word Bearer: what leaks when a message is logged whole. */
-const SECRET_TEXT = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:rbt|sk|pk|xox[bap])[-_][\w-]{8,}|\bBearer\s+\S+/gi;
+/**
+ * JWS, rubot's tokens and handles, vendor keys, and anything behind the word Bearer: what leaks when a message is logged whole.
+ * Ours are found behind anything, be it `%20` or `token_`: their prefix is no word.
+ */
+const SECRET_TEXT = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|rb[th]_[\w-]{8,}|\b(?:sk|pk|xox[bap])[-_][\w-]{8,}|\bBearer\s+\S+/gi;
 const MAX_STRING_CHARACTERS = 1_024;
 const MAX_SECRET_CHARACTERS = 4_096;
 const MAX_DEPTH = 4;
