@@ -26,7 +26,13 @@ export interface MintGrantOptions {
 
 /** A compact JWS for which the gateway mints fresh data bearers of one run, for 30 days. By itself it opens no data. */
 export function mintGrant({ keys, subject, nowMs }: MintGrantOptions): Promise<string> {
-  const claims = { tenant: subject.tenantId, session: subject.sessionId, sender: subject.senderId, run: subject.runId };
+  const claims = {
+    tenant: subject.tenantId,
+    session: subject.sessionId,
+    sender: subject.senderId,
+    run: subject.runId,
+    token: subject.tokenId,
+  };
   return signToken(GRANT, { keys, claims, lifeSeconds: GRANT_TTL_SECONDS, nowMs });
 }
 

@@ -1,28 +1,22 @@
 import type { RotatingSecret } from '@rubot/config/variable';
-import { toHex } from '@rubot/contracts/hex';
+import { ACTION_AUDIENCE, GRANT_AUDIENCE, MIDDLEWARE_AUDIENCE } from '@rubot/contracts/bearer';
+import { deriveMacKeys, type KeyRing } from '@rubot/keys/derive';
 
-export interface SigningKey {
-  readonly keyId: string;
-  readonly key: CryptoKey;
-}
+/** Who a token is made for. */
+export type BearerAudience = typeof MIDDLEWARE_AUDIENCE | typeof GRANT_AUDIENCE | typeof ACTION_AUDIENCE;
 
-/** Signs with the current key, verifies with either: what lets the secret be rotated under load. */
-export interface BearerKeys {
-  readonly current: SigningKey;
-  readonly byKeyId: ReadonlyMap<string, CryptoKey>;
-}
+/** Keys of their own for each audience: a token for one cannot be made to pass for another, whatever its claims say. */
+export type BearerKeys = Readonly<Record<BearerAudience, KeyRing>>;
 
 export async function importBearerKeys(secret: RotatingSecret): Promise<BearerKeys> {
-  const current = await importSigningKey(secret.current);
-  const previous = secret.previous === undefined ? undefined : await importSigningKey(secret.previous);
-  const keys = previous === undefined ? [current] : [current, previous];
-  return { current, byKeyId: new Map(keys.map(({ keyId, key }) => [keyId, key])) };
+  const [data, grant, action] = await Promise.all([
+    deriveRing(secret, MIDDLEWARE_AUDIENCE),
+    deriveRing(secret, GRANT_AUDIENCE),
+    deriveRing(secret, ACTION_AUDIENCE),
+  ]);
+  return { [MIDDLEWARE_AUDIENCE]: data, [GRANT_AUDIENCE]: grant, [ACTION_AUDIENCE]: action };
 }
 
-async function importSigningKey(secret: string): Promise<SigningKey> {
-  const bytes = new TextEncoder().encode(secret);
-  const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
-  // An HMAC and not a plain hash of the secret, so that the key id helps nobody to guess it offline any faster than a bearer does.
-  const fingerprint = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode('rubot bearer key id'));
-  return { keyId: toHex(new Uint8Array(fingerprint).subarray(0, 8)), key };
+function deriveRing(secret: RotatingSecret, audience: BearerAudience): Promise<KeyRing> {
+  return deriveMacKeys(secret, `bearer/${audience}/v1`);
 }

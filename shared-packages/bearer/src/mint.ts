@@ -8,6 +8,8 @@ export interface BearerSubject {
   readonly sessionId: string;
   readonly senderId: string;
   readonly runId: string;
+  /** The API token in whose name the run was begun; with it, what is minted dies. */
+  readonly tokenId?: string | undefined;
   readonly scope: readonly BearerScope[];
 }
 
@@ -26,6 +28,7 @@ export function mintBearer({ keys, subject, ttlSeconds, nowMs }: MintBearerOptio
     session: subject.sessionId,
     sender: subject.senderId,
     run: subject.runId,
+    token: subject.tokenId,
     scope: subject.scope.join(' '),
     jti: crypto.randomUUID(),
   };

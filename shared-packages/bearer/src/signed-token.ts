@@ -2,7 +2,7 @@ import type { ErrorCode } from '@rubot/contracts/error';
 import { RubotError } from '@rubot/errors';
 import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
 import type { z } from 'zod';
-import type { BearerKeys } from './keys.ts';
+import type { BearerAudience, BearerKeys } from './keys.ts';
 
 /** The moments between which a token is alive, in seconds since 1970. */
 interface Lifetime {
@@ -10,11 +10,11 @@ interface Lifetime {
   readonly exp: number;
 }
 
-/** What tells one kind of token from every other that the same keys sign. */
+/** What tells one kind of token from every other. */
 export interface TokenKind<Schema extends z.ZodType<Lifetime>> {
   /** `typ` in the header: a token made for any other purpose is refused by it (RFC 8725 §3.11). */
   readonly type: string;
-  readonly audience: string;
+  readonly audience: BearerAudience;
   readonly claims: Schema;
   readonly minLifeSeconds: number;
   readonly maxLifeSeconds: number;
@@ -45,10 +45,11 @@ export function signToken<Schema extends z.ZodType<Lifetime>>(
   { keys, claims, lifeSeconds, nowMs }: SignTokenOptions,
 ): Promise<string> {
   const iat = Math.floor(nowMs / 1_000);
+  const { keyId, key } = keys[kind.audience].current;
   const exp = iat + Math.min(kind.maxLifeSeconds, Math.max(kind.minLifeSeconds, Math.floor(lifeSeconds)));
   return new SignJWT({ ...claims, aud: kind.audience, iat, exp })
-    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: kind.type, kid: keys.current.keyId })
-    .sign(keys.current.key);
+    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: kind.type, kid: keyId })
+    .sign(key);
 }
 
 export interface VerifyTokenOptions {
@@ -95,7 +96,7 @@ async function verifySignature(kind: AnyKind, { keys, token, nowMs }: VerifyToke
 }
 
 function findKey(kind: AnyKind, keys: BearerKeys, header: JWTHeaderParameters | undefined): CryptoKey {
-  const key = keys.byKeyId.get(header?.kid ?? '');
+  const key = keys[kind.audience].byKeyId.get(header?.kid ?? '');
   if (key === undefined) throw refuse(kind, 'unknown key id');
   return key;
 }

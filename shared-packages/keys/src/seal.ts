@@ -39,7 +39,7 @@ export async function unseal({ byKeyId }: KeyRing, { keyId, box }: Sealed, conte
 }
 
 /** As JSON, so that no two contexts are spelled alike. */
-function toAesGcm(nonce: Uint8Array<ArrayBuffer>, keyId: string, context: SealContext): AesGcmParams {
+function toAesGcm(nonce: Uint8Array<ArrayBuffer>, keyId: string, context: SealContext) {
   return { name: 'AES-GCM', iv: nonce, additionalData: encoder.encode(JSON.stringify([...context, keyId])) };
 }
 
