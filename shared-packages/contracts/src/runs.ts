@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ErrorObject } from './error.ts';
-import { RunId } from './ids.ts';
+import { RunId, TraceId } from './ids.ts';
 import { RequiredAction, SliceReport, Usage } from './openai/chat-response.ts';
 
 /** What a client's leaving does to its run: `cancel` stops the model, `continue` lets the answer be read later. */
@@ -48,6 +48,8 @@ export const RunResource = z.looseObject({
   created_at: z.number().int(),
   finished_at: z.number().int().nullable(),
   usage: Usage.nullable(),
+  /** By the prices that the operator has set; absent or null where there are none, and before the run has ended. */
+  cost_usd: z.number().nullish(),
   slices: z.array(SliceReport).nullable(),
   error: ErrorObject.nullable(),
   /** The calls that a run in `requires_action` waits for; those that are decided are gone from it. */
@@ -62,6 +64,10 @@ export const RunList = z.looseObject({
   next_cursor: z.string().optional(),
 });
 export type RunList = z.infer<typeof RunList>;
+
+/** `GET /v1/traces/:trace_id`: the sender's own runs of one trace, oldest first; of very many, the newest. */
+export const Trace = z.looseObject({ object: z.literal('trace'), id: TraceId, runs: z.array(RunResource) });
+export type Trace = z.infer<typeof Trace>;
 
 export const ListRunsQuery = z.object({
   cursor: RunId.optional(),

@@ -16,7 +16,7 @@ import { CallerLimits } from './limits.ts';
 import { LogLine } from './log.ts';
 import { ChatRequest } from './openai/chat-request.ts';
 import { ChatCompletion, ChatCompletionChunk } from './openai/chat-response.ts';
-import { RunEventPage, RunList, RunResource } from './runs.ts';
+import { RunEventPage, RunList, RunResource, Trace } from './runs.ts';
 
 const SHAPES = {
   ChatRequest,
@@ -40,6 +40,7 @@ const SHAPES = {
   RunResource,
   RunList,
   RunEventPage,
+  Trace,
   DeadLetterList,
   RedriveRequest,
   RedriveReport,

@@ -56,6 +56,16 @@ describe('createBaseApp', () => {
     expect((await app.request('/run')).headers.get('x-rubot-run-id')).toBe('run_1');
   });
 
+  it('tells where the caller stands with its limits on failures too', async () => {
+    const { app } = createApp();
+    app.get('/run', (c) => {
+      c.set('rateLimitHeaders', { 'x-ratelimit-remaining-requests': '0' });
+      throw new RubotError('rate_limited', 'Too many.');
+    });
+    const { status, headers } = await app.request('/run');
+    expect([status, headers.get('x-ratelimit-remaining-requests'), headers.get('x-ratelimit-limit-requests')]).toEqual([429, '0', null]);
+  });
+
   it('refuses a wire version that it does not speak, by name', async () => {
     const { app } = createApp();
     app.get('/', (c) => c.text('ok'));

@@ -1,4 +1,5 @@
 import { ACCEPTED_WIRE_VERSIONS, API_VERSION, HEADERS } from '@rubot/contracts/headers';
+import type { RateLimitHeader } from '@rubot/contracts/limits';
 import { RubotError } from '@rubot/errors';
 import { toOpenAiResponse } from '@rubot/errors/to-openai';
 import type { Logger } from '@rubot/logging';
@@ -18,6 +19,8 @@ export interface BaseVariables {
   runId: string | undefined;
   /** Set where the answer, or the refusal, is that of an earlier request under the same key. */
   isReplay: boolean;
+  /** Set as soon as it is known where the caller stands with its limits, so that refusals tell it as well. */
+  rateLimitHeaders: Readonly<Partial<Record<RateLimitHeader, string>>> | undefined;
 }
 
 /** What the server under an app lends it with each request; a Worker's lends nothing. */
@@ -102,12 +105,17 @@ export function deferSpanEnd<Env extends BaseEnv>(c: Context<Env>): Span {
   return c.get('span');
 }
 
-function setStandingHeaders(headers: Headers, traceId: string, { runId, isReplay }: Readonly<Partial<BaseVariables>>): void {
+function setStandingHeaders(
+  headers: Headers,
+  traceId: string,
+  { runId, isReplay, rateLimitHeaders = {} }: Readonly<Partial<BaseVariables>>,
+): void {
   headers.set(HEADERS.traceId, traceId);
   headers.set(HEADERS.requestId, traceId);
   headers.set(HEADERS.apiVersion, API_VERSION);
   if (runId !== undefined) headers.set(HEADERS.runId, runId);
   if (isReplay === true) headers.set(HEADERS.idempotentReplayed, 'true');
+  for (const [name, value] of Object.entries(rateLimitHeaders)) headers.set(name, value);
 }
 
 function assertWireVersion(version: string | undefined): void {
