@@ -11,8 +11,7 @@ export interface Mac {
 const encoder = new TextEncoder();
 
 export async function makeMac({ current }: KeyRing, text: string): Promise<Mac> {
-  const bytes = await crypto.subtle.sign('HMAC', current.key, encoder.encode(text));
-  return { keyId: current.keyId, mac: toBase64Url(new Uint8Array(bytes)) };
+  return { keyId: current.keyId, mac: await sign(current.key, text) };
 }
 
 /** In constant time. False also for a key that is not held. */
@@ -25,10 +24,9 @@ export async function isRightMac({ byKeyId }: KeyRing, { keyId, mac }: Mac, text
 
 /** The code over a text by every key that is held: to find what was made under any of them. */
 export async function makeMacs({ byKeyId }: KeyRing, text: string): Promise<readonly Mac[]> {
-  return Promise.all(
-    [...byKeyId].map(async ([keyId, key]) => {
-      const bytes = await crypto.subtle.sign('HMAC', key, encoder.encode(text));
-      return { keyId, mac: toBase64Url(new Uint8Array(bytes)) };
-    }),
-  );
+  return Promise.all([...byKeyId].map(async ([keyId, key]) => ({ keyId, mac: await sign(key, text) })));
+}
+
+async function sign(key: CryptoKey, text: string): Promise<string> {
+  return toBase64Url(new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text))));
 }
