@@ -11,7 +11,7 @@ import { ChallengeRequest, ChallengeResponse, Diagnosis } from './internal/v1/di
 import { CreateIdentityBinding, IdentityBindingList } from './internal/v1/identity-bindings.ts';
 import { CreatedLinkPin, UseLinkPinInternally, UseLinkPinResponse } from './internal/v1/link-pins.ts';
 import { ResolveSessionRequest, ResolveSessionResponse } from './internal/v1/sessions.ts';
-import { SaveTenant, Tenant } from './internal/v1/tenants.ts';
+import { SaveTenant, SaveTenantAccess, Tenant } from './internal/v1/tenants.ts';
 import { CallerLimits } from './limits.ts';
 import { LogLine } from './log.ts';
 import { ChatRequest } from './openai/chat-request.ts';
@@ -31,6 +31,7 @@ const SHAPES = {
   CreateIdentityBinding,
   IdentityBindingList,
   SaveTenant,
+  SaveTenantAccess,
   Tenant,
   Connections,
   ToolList,

@@ -14,6 +14,21 @@ const TenantTool = z.strictObject({
   needs_approval: z.boolean().optional(),
 });
 
+interface StatedAccess {
+  readonly agent_policy: 'all' | 'listed';
+  readonly agents: readonly { readonly agent_id: string }[];
+  readonly tools: readonly { readonly tool: string }[];
+}
+
+/** What hangs together in what is said of a tenant's agents and tools. */
+function checkAccess({ value, issues }: z.core.ParsePayload<StatedAccess>): void {
+  const { agent_policy: agentPolicy, agents, tools } = value;
+  const refuse = (field: string, message: string) => issues.push({ code: 'custom', path: [field], message, input: value });
+  if (agentPolicy !== 'listed' && agents.length > 0) refuse('agents', 'is only read when agent_policy is "listed"');
+  if (new Set(agents.map((agent) => agent.agent_id)).size < agents.length) refuse('agents', 'names an agent twice');
+  if (new Set(tools.map((tool) => tool.tool)).size < tools.length) refuse('tools', 'names a tool twice');
+}
+
 /**
  * `POST /internal/tenants`: states a tenant whole, so that sending it again changes nothing. With `all` the tenant
  * may use every registered agent; with `listed` those that are listed and enabled, and none when there are none.
@@ -31,19 +46,23 @@ export const SaveTenant = z
     approve_writes: z.boolean().default(false),
     limits: Limits.default({}),
   })
-  .refine((tenant) => new Set(tenant.tools.map((tool) => tool.tool)).size === tenant.tools.length, {
-    path: ['tools'],
-    error: 'names a tool twice',
-  })
-  .refine((tenant) => tenant.agent_policy === 'listed' || tenant.agents.length === 0, {
-    path: ['agents'],
-    error: 'is only read when agent_policy is "listed"',
-  })
-  .refine((tenant) => new Set(tenant.agents.map((agent) => agent.agent_id)).size === tenant.agents.length, {
-    path: ['agents'],
-    error: 'names an agent twice',
-  });
+  .check(checkAccess);
 export type SaveTenant = z.infer<typeof SaveTenant>;
+
+/**
+ * `PUT /admin/tenants/:tenant/access`: states all of what a tenant may use. Each policy has to be named, so that leaving one out
+ * opens nothing.
+ */
+export const SaveTenantAccess = z
+  .strictObject({
+    agent_policy: z.enum(['all', 'listed']),
+    agents: z.array(TenantAgent).max(MAX_LISTED_AGENTS).default([]),
+    tool_policy: z.enum(['all', 'listed']),
+    tools: z.array(TenantTool).max(MAX_LISTED_TOOLS).default([]),
+    approve_writes: z.boolean(),
+  })
+  .check(checkAccess);
+export type SaveTenantAccess = z.infer<typeof SaveTenantAccess>;
 
 export const Tenant = z.looseObject({
   tenant_id: z.string(),
