@@ -4,11 +4,14 @@ import type { Hono } from 'hono';
 import type { MiddlewareEnv } from './context.ts';
 import type { MiddlewareDeps } from './deps.ts';
 import { authenticateBearer } from './middleware/authenticate-bearer.ts';
+import { identifyActor } from './middleware/identify-actor.ts';
 import { reportRefusals } from './middleware/report-refusals.ts';
 import { requireScope } from './middleware/require-scope.ts';
+import { challengeHandler } from './routes/challenge.ts';
 import { listConnectionsHandler } from './routes/data/connections.ts';
 import { callToolHandler, listToolsHandler } from './routes/data/tools.ts';
 import { verifyBearerHandler } from './routes/internal/bearers.ts';
+import { diagnosisHandler } from './routes/internal/diagnosis.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/internal/identity-bindings.ts';
 import { resolveSessionHandler } from './routes/internal/sessions.ts';
 import { saveTenantHandler } from './routes/internal/tenants.ts';
@@ -21,8 +24,11 @@ export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);
   app.get('/readyz', readinessHandler(deps));
+  app.post('/challenge', challengeHandler(deps));
 
   app.use('/internal/*', requireHopKey(deps.config.secrets.middlewareApiKey, 'MIDDLEWARE_API_KEY'));
+  app.use('/internal/*', identifyActor(deps));
+  app.get('/internal/diagnosis', diagnosisHandler(deps));
   app.post('/internal/sessions/resolve', resolveSessionHandler(deps));
   app.post('/internal/bearers/verify', verifyBearerHandler(deps));
   app.post('/internal/tenants', saveTenantHandler(deps));

@@ -9,6 +9,7 @@ import { type MiddlewareConfig, readMiddlewareConfig, SERVICE } from './env.ts';
 import { MIDDLEWARE_EVENTS } from './events.ts';
 import { createProviderRegistry, type ProviderRegistry } from './providers/registry.ts';
 import { tablesProvider } from './providers/tables/provider.ts';
+import { type AuditContext, type Auditing, importAuditKeys } from './store/audit/auditing.ts';
 import { createStore, type Store } from './store/store.ts';
 
 /** What wrangler binds besides variables. */
@@ -21,6 +22,7 @@ export interface MiddlewareDeps {
   readonly logger: Logger<typeof MIDDLEWARE_EVENTS>;
   readonly store: Store;
   readonly providers: ProviderRegistry;
+  readonly startAuditing: (context: AuditContext) => Auditing;
   readonly verifyBearer: (bearer: string) => Promise<BearerClaims>;
 }
 
@@ -34,6 +36,7 @@ export async function buildDeps(bindings: MiddlewareBindings): Promise<Middlewar
     logger: createLogger({ source: config.logSource, events: MIDDLEWARE_EVENTS, sink: writeToConsole }),
     store: createStore(bindings.DB),
     providers: createProviderRegistry([tablesProvider]),
+    startAuditing: await importAuditKeys(config.secrets.encryptionSecret),
     verifyBearer: (bearer) => verifyBearer({ keys, bearer, nowMs: Date.now() }),
   };
 }

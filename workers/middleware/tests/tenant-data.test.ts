@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../src/store/database.ts';
 import { tables } from '../src/store/schema.ts';
 import { openTenantData, type TenantData } from '../src/store/tenant-data.ts';
-import { type Holder, type MiddlewareHarness, startMiddleware } from './_harness.ts';
+import { startAuditing } from './_audit.ts';
+import { type Holder, type MiddlewareHarness, RUN_ID, startMiddleware } from './_harness.ts';
 
 let middleware: MiddlewareHarness;
 
@@ -13,7 +14,8 @@ afterAll(() => middleware.stop());
 
 /** The store on the D1 of the running Worker, so that a test stands between two of its steps. */
 async function openFor(holder: Holder): Promise<TenantData> {
-  return openTenantData(openDatabase(await middleware.database()), holder);
+  const caller = { ...holder, runId: RUN_ID, tokenId: undefined };
+  return openTenantData(openDatabase(await middleware.database()), caller, await startAuditing(`sender:${holder.senderId}`));
 }
 
 function createEmptyTable(data: TenantData, name: string, idempotencyKey = name): Promise<void> {

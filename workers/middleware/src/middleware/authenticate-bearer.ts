@@ -1,15 +1,18 @@
+import type { BearerClaims } from '@rubot/contracts/bearer';
 import { RubotError } from '@rubot/errors';
 import { readBearerToken } from '@rubot/http/hop-key';
 import type { MiddlewareHandler } from 'hono';
 import type { MiddlewareEnv } from '../context.ts';
 import type { MiddlewareDeps } from '../deps.ts';
 import { refuseBearer } from '../refusal.ts';
+import type { DataCaller } from '../store/tenant-data.ts';
 
 /**
  * Lets only the holder of a data bearer pass, and only to the bearer's own tenant. Whether the sender still belongs
- * to that tenant is asked of the database with each read and write, at no cost of its own: see `TenantData`.
+ * to that tenant, and the token in whose name it asks still lives, the database is asked with each read and write, at no
+ * cost of its own: see `TenantData`.
  */
-export function authenticateBearer({ store, verifyBearer }: MiddlewareDeps): MiddlewareHandler<MiddlewareEnv> {
+export function authenticateBearer({ store, startAuditing, verifyBearer }: MiddlewareDeps): MiddlewareHandler<MiddlewareEnv> {
   return async function checkDataBearer(c, next) {
     const bearer = readBearerToken(c.req.raw.headers);
     if (bearer === undefined) {
@@ -27,7 +30,18 @@ export function authenticateBearer({ store, verifyBearer }: MiddlewareDeps): Mid
     });
     if (c.req.param('tenant') !== claims.tenant) throw refuseBearer('tenant_mismatch');
     c.set('claims', claims);
-    c.set('data', store.openTenantData({ tenantId: claims.tenant, senderId: claims.sender }));
+    const auditing = startAuditing({ actor: toActor(claims), traceId: c.get('span').traceId });
+    c.set('auditing', auditing);
+    c.set('data', store.openTenantData(toCaller(claims), auditing));
     await next();
   };
+}
+
+/** A client with a token of its own answers for what it does, under whatever sender's name. */
+function toActor({ token, sender }: BearerClaims): string {
+  return token === undefined ? `sender:${sender}` : `token:${token}`;
+}
+
+function toCaller({ tenant, sender, run, token }: BearerClaims): DataCaller {
+  return { tenantId: tenant, senderId: sender, runId: run, tokenId: token };
 }

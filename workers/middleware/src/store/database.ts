@@ -28,12 +28,18 @@ export async function runBatch<const Statements extends readonly [Statement, ...
   }
 }
 
+/** Whether a batch was refused by this constraint: its name, or the columns that it makes unique, as SQLite tells them. */
+export function isConstraintBroken(error: unknown, constraint: string): boolean {
+  if (!RubotError.is(error) || error.code !== 'conflict') return false;
+  return textOf(error.cause).includes(`constraint failed: ${constraint}`);
+}
+
 /** https://developers.cloudflare.com/d1/observability/debug-d1/#error-list */
 const PASSING_TROUBLE = /network connection lost|to be reset|was reset|reset because|overloaded|too many requests queued|starting up D1/i;
 const BROKEN_CONSTRAINT = /constraint failed/i;
 
 function toDatabaseError(cause: unknown): unknown {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = textOf(cause);
   if (BROKEN_CONSTRAINT.test(text)) {
     return new RubotError('conflict', 'Something else changed the same data first. Read it again, then retry.', { cause });
   }
@@ -42,4 +48,8 @@ function toDatabaseError(cause: unknown): unknown {
     return new RubotError('unavailable', 'The database cannot answer right now. Try again in a moment.', { cause, retryAfterMs: 1_000 });
   }
   return cause;
+}
+
+function textOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,6 +1,9 @@
 import type { D1Database } from '@cloudflare/workers-types';
+import type { Auditing } from './audit/auditing.ts';
+import { type AuditTrail, createAuditTrail } from './audit/trail.ts';
 import { openDatabase, runBatch } from './database.ts';
 import { createIdentityBindingStore, type IdentityBindingStore } from './identity-bindings.ts';
+import { type Migrations, readMigrations } from './migrations.ts';
 import { tenants } from './schema.ts';
 import { createSessionStore, type SessionStore } from './sessions.ts';
 import { type DataCaller, openTenantData, type TenantData } from './tenant-data.ts';
@@ -11,7 +14,9 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly identityBindings: IdentityBindingStore;
   readonly tenants: TenantStore;
-  openTenantData(caller: DataCaller): TenantData;
+  readonly audit: AuditTrail;
+  openTenantData(caller: DataCaller, auditing: Auditing): TenantData;
+  readMigrations(): Promise<Migrations>;
   /** Rejects unless the database answers and has been migrated. */
   checkReady(): Promise<void>;
 }
@@ -22,7 +27,9 @@ export function createStore(binding: D1Database): Store {
     sessions: createSessionStore(database),
     identityBindings: createIdentityBindingStore(database),
     tenants: createTenantStore(database),
-    openTenantData: (caller) => openTenantData(database, caller),
+    audit: createAuditTrail(database),
+    openTenantData: (caller, auditing) => openTenantData(database, caller, auditing),
+    readMigrations: () => readMigrations(database),
     async checkReady() {
       await runBatch(database, [database.select({ tenantId: tenants.tenantId }).from(tenants).limit(1)]);
     },

@@ -1,13 +1,19 @@
-import { and, asc, eq, lt, sql } from 'drizzle-orm';
+import { toHex } from '@rubot/contracts/hex';
+import { and, asc, eq, exists, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { BatchResponse } from 'drizzle-orm/batch';
 import { refuseBearer } from '../refusal.ts';
+import { commitAudited } from './audit/append-entry.ts';
+import type { Auditing, AuditRecord } from './audit/auditing.ts';
 import { type Database, runBatch, type Statement } from './database.ts';
-import { identityBindings, toolEffects } from './schema.ts';
+import { apiTokens, identityBindings, toolEffects } from './schema.ts';
 
 /** On whose behalf data is touched: the claims of a bearer that was verified. */
 export interface DataCaller {
   readonly tenantId: string;
   readonly senderId: string;
+  readonly runId: string;
+  /** The API token in whose name the run was begun, if one was. */
+  readonly tokenId: string | undefined;
 }
 
 /** A write that is done: repeated under the same key, it is answered from here. */
@@ -24,16 +30,16 @@ export interface RecordedEffect extends ToolEffect {
 }
 
 /**
- * The only way from a data route to the database. Each call is one round trip and one transaction that also asks
- * whether the sender is still bound to the tenant, so that unbinding a sender ends its access at once, whatever
- * bearer it holds.
+ * The only way from a data route to the database. Each call is one transaction that also asks whether the sender is
+ * still bound to the tenant and the token still good, so that unbinding the one or revoking the other ends access at
+ * once, whatever bearer is held.
  */
 export interface TenantData {
   readonly tenantId: string;
   /** @throws RubotError `forbidden` when the sender is bound no longer */
   read<const Queries extends readonly Statement[]>(build: (database: Database) => Queries): Promise<BatchResponse<Queries>>;
   /**
-   * Makes the effect and records it, both or neither.
+   * Makes the effect, records it and tells of it in the audit chain: all or nothing.
    *
    * @throws RubotError `conflict` when a constraint refuses it: the key is used, the sender unbound, or the effect's own
    */
@@ -49,24 +55,22 @@ const EFFECT_RETENTION_DAYS = 30;
 /** Each write removes a few records that are too old, so that no sweep is needed. */
 const PRUNED_PER_WRITE = 20;
 
-export function openTenantData(database: Database, { tenantId, senderId }: DataCaller): TenantData {
-  const boundTenant = database
-    .select({ tenantId: identityBindings.tenantId })
-    .from(identityBindings)
-    .where(and(eq(identityBindings.senderId, senderId), eq(identityBindings.tenantId, tenantId)));
+export function openTenantData(database: Database, caller: DataCaller, auditing: Auditing): TenantData {
+  const { tenantId } = caller;
 
   const data: TenantData = {
     tenantId,
     async read(build) {
-      const [binding, ...results] = await runBatch(database, [boundTenant, ...build(database)]);
-      if (binding.length === 0) throw refuseBearer('sender_unbound');
+      const [bound, ...results] = await runBatch(database, [selectBoundTenant(database, caller), ...build(database)]);
+      if (bound.length === 0) throw refuseBearer('sender_unbound');
       return results as BatchResponse<ReturnType<typeof build>>;
     },
     async commit(build) {
       const { statements, ...effect } = build(database);
-      await runBatch(database, [
+      const boundTenant = sql`(${selectBoundTenant(database, caller)})`;
+      await commitAudited(database, auditing, await toAuditRecord(caller, effect), [
         // Without the binding the tenant of the record is NULL, which the column refuses, and with it the whole batch.
-        database.insert(toolEffects).values({ ...effect, tenantId: sql`(${boundTenant})`, createdAt: new Date().toISOString() }),
+        database.insert(toolEffects).values({ ...effect, tenantId: boundTenant, createdAt: new Date().toISOString() }),
         ...statements,
         pruneEffects(database),
       ]);
@@ -85,6 +89,48 @@ export function openTenantData(database: Database, { tenantId, senderId }: DataC
     },
   };
   return data;
+}
+
+/** The caller's tenant, or no row when its sender is bound to it no longer, or its token revoked or expired. */
+function selectBoundTenant(database: Database, { tenantId, senderId, tokenId }: DataCaller) {
+  return database
+    .select({ tenantId: identityBindings.tenantId })
+    .from(identityBindings)
+    .where(
+      and(
+        eq(identityBindings.senderId, senderId),
+        eq(identityBindings.tenantId, tenantId),
+        tokenId === undefined ? undefined : exists(selectLiveToken(database, tenantId, tokenId)),
+      ),
+    );
+}
+
+function selectLiveToken(database: Database, tenantId: string, tokenId: string) {
+  return database
+    .select({ tokenId: apiTokens.tokenId })
+    .from(apiTokens)
+    .where(
+      and(
+        eq(apiTokens.tokenId, tokenId),
+        eq(apiTokens.tenantId, tenantId),
+        isNull(apiTokens.revokedAt),
+        gt(apiTokens.expiresAt, new Date().toISOString()),
+      ),
+    );
+}
+
+/** Which call it was, and with what, can be compared and not read. */
+async function toAuditRecord(
+  { tenantId, runId }: DataCaller,
+  { tool, idempotencyKey, fingerprint }: Pick<RecordedEffect, 'tool' | 'idempotencyKey' | 'fingerprint'>,
+): Promise<AuditRecord> {
+  const details = { run_id: runId, idempotency_key_hash: await hashText(idempotencyKey), fingerprint };
+  return { chain: tenantId, action: 'tool.called', target: tool, details };
+}
+
+async function hashText(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return toHex(new Uint8Array(digest));
 }
 
 function pruneEffects(database: Database): Statement {

@@ -1,0 +1,142 @@
+import type { ChainPosition } from '@rubot/audit/chain-verifier';
+import { hashEntry } from '@rubot/audit/hash-entry';
+import type { AuditEntry } from '@rubot/contracts/audit';
+import { RubotError } from '@rubot/errors';
+import type { BatchResponse } from 'drizzle-orm/batch';
+import { type Database, isConstraintBroken, runBatch, type Statement } from '../database.ts';
+import { auditEntries } from '../schema.ts';
+import type { Auditing, AuditOutcome, AuditRecord } from './auditing.ts';
+import { refuseBrokenChain, saveHead, selectHead, signHead, toPosition } from './chain-head.ts';
+import { isRepeated, selectLatest } from './repeats.ts';
+
+/** How long an entry is tried while others of its chain are quicker. */
+const APPEND_TIMEOUT_MS = 5_000;
+const FIRST_PAUSE_MS = 8;
+const LONGEST_PAUSE_MS = 250;
+const MAX_TARGET_LENGTH = 300;
+
+/**
+ * Runs the statements and appends the entry that says so, both or neither.
+ *
+ * @throws RubotError `conflict` when a constraint refuses the statements, `unavailable` when the database cannot answer or the chain
+ * is written to by too many at once, `misconfigured` when the chain was tampered with
+ */
+export async function commitAudited<const Statements extends readonly Statement[]>(
+  database: Database,
+  auditing: Auditing,
+  record: AuditRecord,
+  statements: Statements,
+): Promise<BatchResponse<Statements>> {
+  const { chain } = record;
+  const isOver = startClock();
+  let last = auditing.heads.recall(chain) ?? (await readLast(database, auditing, chain));
+  for (let attempt = 0; ; attempt += 1) {
+    const results = await tryToAppend(database, auditing, { record, outcome: 'done', last, statements });
+    if (results !== undefined) return results;
+    await pauseBeforeRetry(attempt, isOver);
+    last = await readLast(database, auditing, chain, last);
+  }
+}
+
+/**
+ * Appends the entry of something that was not done. One that says the same as a fresh one, or one too many of its actor, is left out:
+ * whoever is refused cannot fill the database.
+ *
+ * @returns whether it was written
+ */
+export async function appendAudit(
+  database: Database,
+  auditing: Auditing,
+  { outcome, ...record }: AuditRecord & { readonly outcome: Exclude<AuditOutcome, 'done'> },
+): Promise<boolean> {
+  const { chain } = record;
+  const isOver = startClock();
+  for (let attempt = 0; ; attempt += 1) {
+    const [[head], latest] = await runBatch(database, [selectHead(database, chain), selectLatest(database, chain)]);
+    const entry = { actor: auditing.context.actor, action: record.action, target: toTarget(record.target), outcome };
+    if (isRepeated(latest, entry, Date.now())) return false;
+    const last = await toPosition(auditing.keys, head);
+    if ((await tryToAppend(database, auditing, { record, outcome, last, statements: [] })) !== undefined) return true;
+    await pauseBeforeRetry(attempt, isOver);
+  }
+}
+
+interface Attempt<Statements extends readonly Statement[]> {
+  readonly record: AuditRecord;
+  readonly outcome: AuditOutcome;
+  readonly last: ChainPosition;
+  readonly statements: Statements;
+}
+
+/** `undefined` when another entry has taken the place. */
+async function tryToAppend<const Statements extends readonly Statement[]>(
+  database: Database,
+  auditing: Auditing,
+  { record, outcome, last, statements }: Attempt<Statements>,
+): Promise<BatchResponse<Statements> | undefined> {
+  const { keys, heads } = auditing;
+  const entry = await makeEntry(auditing, record, outcome, last);
+  const head = await signHead(keys, record.chain, entry);
+  try {
+    // The entry goes first: when its place is taken, nothing else needs to be tried.
+    const results = await runBatch(database, [database.insert(auditEntries).values(toRow(entry)), saveHead(database, head), ...statements]);
+    heads.remember(record.chain, { seq: entry.seq, hash: entry.hash });
+    return withoutOurs<Statements>(results);
+  } catch (error) {
+    heads.forget(record.chain);
+    if (isConstraintBroken(error, 'audit_entries.chain, audit_entries.seq')) return undefined;
+    throw error;
+  }
+}
+
+/** The results of the entry and the head, with which each batch here begins, are nobody else's. */
+function withoutOurs<Statements extends readonly Statement[]>(results: readonly unknown[]): BatchResponse<Statements> {
+  return results.slice(2) as unknown as BatchResponse<Statements>;
+}
+
+async function makeEntry({ context }: Auditing, record: AuditRecord, outcome: AuditOutcome, last: ChainPosition): Promise<AuditEntry> {
+  const entry = {
+    chain: record.chain,
+    seq: last.seq + 1,
+    at: new Date().toISOString(),
+    actor: context.actor,
+    action: record.action,
+    target: toTarget(record.target),
+    outcome,
+    trace_id: context.traceId,
+    // As it will be read back: what JSON cannot say must not be hashed.
+    details: JSON.parse(JSON.stringify(record.details ?? {})) as Record<string, unknown>,
+    prev_hash: last.hash,
+  };
+  return { ...entry, hash: await hashEntry(entry) };
+}
+
+function toRow({ trace_id: traceId, prev_hash: prevHash, outcome, ...entry }: AuditEntry): typeof auditEntries.$inferInsert {
+  return { ...entry, outcome: outcome as AuditOutcome, traceId, prevHash };
+}
+
+function toTarget(target: string): string {
+  return target.slice(0, MAX_TARGET_LENGTH).toWellFormed();
+}
+
+/** @param tried the end that was built upon in vain: the chain must have grown since */
+async function readLast(database: Database, { keys }: Auditing, chain: string, tried?: ChainPosition): Promise<ChainPosition> {
+  const [[head]] = await runBatch(database, [selectHead(database, chain)]);
+  const last = await toPosition(keys, head);
+  if (tried !== undefined && last.seq <= tried.seq) throw refuseBrokenChain(chain, `there are entries behind its head, at ${last.seq}`);
+  return last;
+}
+
+function startClock(): () => boolean {
+  const startedAtMs = Date.now();
+  return () => Date.now() - startedAtMs > APPEND_TIMEOUT_MS;
+}
+
+/** Of any length up to a bound that grows, so that those who collided do not collide again. */
+async function pauseBeforeRetry(attempt: number, isOver: () => boolean): Promise<void> {
+  if (isOver()) {
+    throw new RubotError('unavailable', 'Too many changes are being made at once. Try again in a moment.', { retryAfterMs: 1_000 });
+  }
+  const longestMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * longestMs));
+}
