@@ -7,7 +7,15 @@ const NODE_MODULES = `^(${builtinModules.map((name) => name.replace(/^node:/, ''
 const DEPLOYABLES = '^(?:workers|services)/';
 
 /** Shared packages from the ground up: each may import what stands in a line above its own, and nothing else. */
-const LAYERS = [['contracts'], ['errors', 'config'], ['logging', 'bearer'], ['http', 'traces'], ['models'], ['agent-kit']];
+const LAYERS = [
+  ['contracts'],
+  ['errors', 'config'],
+  ['logging', 'keys', 'audit'],
+  ['bearer'],
+  ['http', 'traces'],
+  ['models', 'diagnosis'],
+  ['agent-kit'],
+];
 
 /** Shared packages that no production code imports. */
 const TOOLS = ['bundle', 'testkit'];

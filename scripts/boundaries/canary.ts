@@ -18,9 +18,10 @@ export const OFFENCES: readonly Offence[] = [
   { rule: 'programs-are-not-libraries', from: 'services/planner/src/uses-cli.ts', imports: '@rubot/cli/public' },
   { rule: 'layer-of-contracts', from: 'shared-packages/contracts/src/up.ts', imports: '@rubot/errors/public' },
   { rule: 'layer-of-errors-and-config', from: 'shared-packages/errors/src/sideways.ts', imports: '@rubot/config/public' },
-  { rule: 'layer-of-logging-and-bearer', from: 'shared-packages/bearer/src/up.ts', imports: '@rubot/http/public' },
+  { rule: 'layer-of-logging-and-keys-and-audit', from: 'shared-packages/keys/src/up.ts', imports: '@rubot/bearer/public' },
+  { rule: 'layer-of-bearer', from: 'shared-packages/bearer/src/up.ts', imports: '@rubot/http/public' },
   { rule: 'layer-of-http-and-traces', from: 'shared-packages/http/src/up.ts', imports: '@rubot/models/public' },
-  { rule: 'layer-of-models', from: 'shared-packages/models/src/up.ts', imports: '@rubot/agent-kit/public' },
+  { rule: 'layer-of-models-and-diagnosis', from: 'shared-packages/models/src/up.ts', imports: '@rubot/agent-kit/public' },
   { rule: 'layer-of-agent-kit', from: 'shared-packages/agent-kit/src/sideways.ts', imports: '@rubot/newcomer/public' },
   { rule: 'every-shared-package-has-a-layer', from: 'shared-packages/newcomer/src/any.ts', imports: '@rubot/contracts/public' },
   { rule: 'testkit-in-tests-only', from: 'services/planner/src/fakes.ts', imports: '@rubot/testkit/public' },
@@ -48,7 +49,7 @@ const PACKAGES = [
   'workers/edge',
   'services/planner',
   'cli',
-  ...['contracts', 'errors', 'config', 'bearer', 'http', 'models', 'agent-kit', 'testkit', 'newcomer'].map(
+  ...['contracts', 'errors', 'config', 'keys', 'bearer', 'http', 'models', 'agent-kit', 'testkit', 'newcomer'].map(
     (name) => `shared-packages/${name}`,
   ),
 ];

@@ -6,8 +6,10 @@ import type { GatewayDeps } from './deps.ts';
 import { identifyCaller } from './middleware/identify-caller.ts';
 import { passHeaders } from './middleware/pass-headers.ts';
 import { decideApprovalHandler } from './routes/approvals.ts';
+import { challengeHandler } from './routes/challenge.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { listDeadLettersHandler, redriveHandler } from './routes/dead-letters.ts';
+import { diagnosisHandler } from './routes/diagnosis.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/identity-bindings.ts';
 import { renewBearerHandler } from './routes/internal/bearers.ts';
 import { listModelsHandler, retrieveModelHandler } from './routes/models.ts';
@@ -22,6 +24,7 @@ export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   app.get('/', (c) => c.text('ok'));
   app.get('/healthz', answerHealthz);
   app.get('/readyz', readinessHandler(deps));
+  app.post('/challenge', challengeHandler(deps));
 
   app.use('/v1/*', requireHopKey(gatewayApiKey, 'GATEWAY_API_KEY'), identifyCaller(), passHeaders());
   app.post('/v1/chat/completions', createChatCompletionHandler(deps));
@@ -41,6 +44,7 @@ export function createGatewayApp(deps: GatewayDeps): Hono<GatewayEnv> {
   app.get('/admin/identity-bindings', listBindingsHandler(deps));
   app.post('/admin/identity-bindings', createBindingHandler(deps));
   app.delete('/admin/identity-bindings/:senderId', deleteBindingHandler(deps));
+  app.get('/admin/diagnosis', diagnosisHandler(deps));
   app.get('/admin/dead-letters', listDeadLettersHandler(deps));
   app.post('/admin/dead-letters/redrive', redriveHandler(deps));
 

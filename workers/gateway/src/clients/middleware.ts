@@ -1,3 +1,4 @@
+import { type ChallengeRequest, ChallengeResponse, Diagnosis } from '@rubot/contracts/diagnosis';
 import { type CreateIdentityBinding, IdentityBinding, IdentityBindingList } from '@rubot/contracts/identity-bindings';
 import { type ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
 import type { Deadline } from '@rubot/http/deadline';
@@ -21,6 +22,8 @@ export interface MiddlewareClient {
   listIdentityBindings(query: URLSearchParams, context: CallContext): Promise<IdentityBindingList>;
   createIdentityBinding(binding: CreateIdentityBinding, context: CallContext): Promise<{ binding: IdentityBinding; created: boolean }>;
   deleteIdentityBinding(senderId: string, context: CallContext): Promise<void>;
+  challenge(request: ChallengeRequest, context: CallContext): Promise<ChallengeResponse>;
+  diagnose(context: CallContext): Promise<Diagnosis>;
   /** @throws RubotError `unavailable` when it cannot do its work */
   checkReady(context: CallContext): Promise<void>;
 }
@@ -61,6 +64,10 @@ export function createMiddlewareClient({ fetch, apiKey }: MiddlewareClientOption
     },
     deleteIdentityBinding: (senderId, context) =>
       callUpstreamWithoutBody(toCall('DELETE', `/internal/identity-bindings/${encodeURIComponent(senderId)}`, context)),
+    // Without our key: what stands at the other end is what we want to know.
+    challenge: (request, context) =>
+      callUpstreamJson({ ...toCall('POST', '/challenge', context, request), headers: {} }, ChallengeResponse),
+    diagnose: (context) => callUpstreamJson(toCall('GET', '/internal/diagnosis', context), Diagnosis),
     checkReady: (context) => callUpstreamWithoutBody(toCall('GET', '/readyz', context)),
   };
 }

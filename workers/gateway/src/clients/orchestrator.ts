@@ -1,5 +1,6 @@
 import { ChatCompletion } from '@rubot/contracts/chat-response';
 import { DeadLetterList, type ListDeadLettersQuery, RedriveReport, type RedriveRequest } from '@rubot/contracts/dead-letters';
+import { type ChallengeRequest, ChallengeResponse, type DiagnoseRequest, Diagnosis } from '@rubot/contracts/diagnosis';
 import { formatAllowedAgents, HEADERS } from '@rubot/contracts/headers';
 import { ModelList } from '@rubot/contracts/models';
 import { RunEventPage, RunList, RunResource } from '@rubot/contracts/runs';
@@ -77,6 +78,8 @@ export interface OrchestratorClient {
   listModels(caller: Caller, context: CallContext): Promise<ModelList>;
   listDeadLetters(query: ListDeadLettersQuery, context: CallContext): Promise<DeadLetterList>;
   redrive(request: RedriveRequest, context: CallContext): Promise<RedriveReport>;
+  challenge(request: ChallengeRequest, context: CallContext): Promise<ChallengeResponse>;
+  diagnose(request: DiagnoseRequest, context: CallContext): Promise<Diagnosis>;
   /** @throws RubotError `unavailable` when it cannot do its work */
   checkReady(context: CallContext): Promise<void>;
 }
@@ -148,6 +151,14 @@ export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders
       callUpstreamJson(toOperatorCall('GET', `/admin/dead-letters?${toSearch(query)}`, context), DeadLetterList),
     redrive: (request, context) =>
       callUpstreamJson({ ...toOperatorCall('POST', '/admin/dead-letters/redrive', context), body: JSON.stringify(request) }, RedriveReport),
+    // Without our key: what stands at the other end is what we want to know.
+    challenge: (request, context) =>
+      callUpstreamJson(
+        { ...toOperatorCall('POST', '/challenge', context), headers: accessHeaders, body: JSON.stringify(request) },
+        ChallengeResponse,
+      ),
+    diagnose: (request, context) =>
+      callUpstreamJson({ ...toOperatorCall('POST', '/admin/diagnosis', context), body: JSON.stringify(request) }, Diagnosis),
     checkReady: (context) => callUpstreamWithoutBody({ ...hop, method: 'GET', url: `${baseUrl}/readyz`, headers: hopHeaders, ...context }),
   };
 }

@@ -40,6 +40,13 @@ export const Finding = z.looseObject({
 });
 export type Finding = z.infer<typeof Finding>;
 
-/** `GET /admin/diagnosis` at the gateway and, for what lies behind them, at the orchestrator and the middleware. */
+/**
+ * `POST /admin/diagnosis` at the orchestrator, `POST /v1/diagnosis` at an agent: the gateway's challenge for the middleware is passed
+ * on, so that an agent, which holds none of its secrets, can find out whether it reaches the same middleware.
+ */
+export const DiagnoseRequest = z.object({ middleware_challenge: ChallengeRequest.optional() });
+export type DiagnoseRequest = z.infer<typeof DiagnoseRequest>;
+
+/** Also of `GET /admin/diagnosis` at the gateway, and `GET /internal/diagnosis` at the middleware. */
 export const Diagnosis = z.looseObject({ findings: z.array(Finding) });
 export type Diagnosis = z.infer<typeof Diagnosis>;
