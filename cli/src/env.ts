@@ -1,4 +1,5 @@
 import { type EnvOf, parseEnv } from '@rubot/config/parse-env';
+import { foreignSecret } from '@rubot/config/secret';
 import { origin, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
 import { AXIOM_DATASET_NAME } from '@rubot/traces/axiom';
@@ -7,10 +8,9 @@ import { z } from 'zod';
 export const cliVariables = {
   GATEWAY_API_KEY: sharedVariables.GATEWAY_API_KEY.optional(),
   ADMIN_API_KEY: sharedVariables.ADMIN_API_KEY.optional(),
-  AXIOM_TOKEN: variable(z.string().min(1).optional(), {
-    description: 'API token that may query the dataset; with it, traces are read from Axiom and not from the local log store.',
-    secret: true,
-  }),
+  AXIOM_TOKEN: foreignSecret(
+    'API token that may query the dataset; with it, traces are read from Axiom and not from the local log store.',
+  ).optional(),
   AXIOM_DATASET: variable(z.string().regex(AXIOM_DATASET_NAME, 'must be letters, digits, "_", "-" or "."').optional(), {
     description: 'The Axiom dataset into which the services’ logs are drained.',
     example: 'rubot-production',

@@ -64,7 +64,11 @@ describe('services/orchestrator', () => {
     ['names no origin', '{"tables": "canary-host"}'],
   ])('does not start with a registry that %s, and says what is wrong with it', async (_, AGENT_REGISTRY_JSON) => {
     const orchestrator = services.find(({ folder }) => folder.endsWith('orchestrator'));
-    const rest = { GATEWAY_API_KEY: LONG_ENOUGH, ORCHESTRATOR_API_KEY: `${LONG_ENOUGH}-2`, DATABASE_URL: 'postgres://127.0.0.1/rubot' };
+    const rest = {
+      GATEWAY_API_KEY: LONG_ENOUGH,
+      ORCHESTRATOR_API_KEY: `${LONG_ENOUGH}-2`,
+      DATABASE_URL: 'postgres://rubot:of-the-test@127.0.0.1/rubot',
+    };
     const { status, stdout, stderr } = await start(orchestrator as Deployable, { ...rest, AGENT_REGISTRY_JSON });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(listedIn(stderr)).toEqual(['AGENT_REGISTRY_JSON']);

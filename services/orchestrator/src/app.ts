@@ -20,9 +20,7 @@ export function createWorkerApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   app.get('/healthz', answerHealthz);
   app.get('/readyz', readinessHandler(deps));
   const { metricsApiKey } = deps.config.secrets;
-  if (metricsApiKey !== undefined) {
-    app.get('/metrics', requireHopKey({ current: metricsApiKey, previous: undefined }, 'METRICS_API_KEY'), metricsHandler(deps));
-  }
+  if (metricsApiKey !== undefined) app.get('/metrics', requireHopKey(metricsApiKey, 'METRICS_API_KEY'), metricsHandler(deps));
 
   return app;
 }

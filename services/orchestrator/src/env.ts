@@ -1,5 +1,6 @@
 import { parseEnv } from '@rubot/config/parse-env';
-import { origin, type RotatingSecret, secret, toRotatingSecret, variable } from '@rubot/config/variable';
+import { secret, secretUrl } from '@rubot/config/secret';
+import { origin, type RotatingSecret, toRotatingSecret, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
 import { AgentId } from '@rubot/contracts/ids';
 import { MEMORIES, type Memory, SESSION_STRATEGIES, type SessionStrategy } from '@rubot/contracts/runs';
@@ -63,10 +64,9 @@ export const orchestratorVariables = {
   ORCHESTRATOR_API_KEY: sharedVariables.ORCHESTRATOR_API_KEY,
   MAX_BODY_BYTES: sharedVariables.MAX_BODY_BYTES,
   REQUEST_TIMEOUT_MS: sharedVariables.REQUEST_TIMEOUT_MS,
-  DATABASE_URL: variable(z.url({ protocol: /^postgres(?:ql)?$/, error: 'must be postgres://user:password@host:port/database' }), {
+  DATABASE_URL: secretUrl(z.url({ protocol: /^postgres(?:ql)?$/, error: 'must be postgres://user:password@host:port/database' }), {
     description: 'The PostgreSQL in which runs live; PgBouncer in transaction mode may stand in front of it.',
     example: 'postgres://rubot:secret@postgres:5432/rubot',
-    secret: true,
   }),
   DATABASE_POOL_SIZE: variable(z.coerce.number().int().min(1).max(200).default(10), {
     description: 'Most connections to the database that one process opens.',
@@ -111,6 +111,7 @@ export const orchestratorVariables = {
     'https://gateway.example.com',
   ).optional(),
   METRICS_API_KEY: secret('What a scraper of /metrics shows as its bearer token. Unset: there is no /metrics.').optional(),
+  METRICS_API_KEY_PREVIOUS: secret('The former METRICS_API_KEY, accepted while it is rotated.').optional(),
   SLOW_READER_TIMEOUT_MS: milliseconds(100, 30_000, 'How long a reader of a stream may take nothing before it is cut off.'),
   RUN_LEASE_MS: milliseconds(500, 30_000, 'How long a run is left to a process that says nothing, before another goes on with it.'),
   RUN_HEARTBEAT_MS: milliseconds(100, 10_000, 'How often a process says that its runs live; at most half of RUN_LEASE_MS.'),
@@ -192,7 +193,7 @@ export interface RunsConfig {
 export interface OrchestratorSecrets {
   readonly gatewayApiKey: RotatingSecret;
   readonly orchestratorApiKey: string;
-  readonly metricsApiKey: string | undefined;
+  readonly metricsApiKey: RotatingSecret | undefined;
   readonly databaseUrl: string;
   readonly models: ModelAccess;
 }
@@ -248,7 +249,7 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
     secrets: {
       gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
       orchestratorApiKey: env.ORCHESTRATOR_API_KEY,
-      metricsApiKey: env.METRICS_API_KEY,
+      metricsApiKey: env.METRICS_API_KEY === undefined ? undefined : toRotatingSecret(env.METRICS_API_KEY, env.METRICS_API_KEY_PREVIOUS),
       databaseUrl: env.DATABASE_URL,
       models: toModelAccess(env),
     },

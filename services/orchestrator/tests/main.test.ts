@@ -32,7 +32,7 @@ describe('the process', () => {
     const service = startMain({
       GATEWAY_API_KEY: GATEWAY_KEY,
       ORCHESTRATOR_API_KEY: AGENT_KEY,
-      DATABASE_URL: 'postgres://127.0.0.1/rubot',
+      DATABASE_URL: 'postgres://rubot:of-the-test@127.0.0.1/rubot',
       AGENT_REGISTRY_JSON: '{"tables":"http://x"}',
       RUN_HEARTBEAT_MS: '20000',
       PLANNER_MODEL: 'openai/gpt-5-nano',

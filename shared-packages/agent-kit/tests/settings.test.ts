@@ -227,7 +227,7 @@ describe('an anthropic model', () => {
     });
     const claude = await startTestAgent({
       ...PLAIN,
-      environment: { AGENT_TEST_MODEL: 'anthropic/claude', ANTHROPIC_API_KEY: 'a', ANTHROPIC_BASE_URL: upstream.url },
+      environment: { AGENT_TEST_MODEL: 'anthropic/claude', ANTHROPIC_API_KEY: 'sk-ant-of-the-test', ANTHROPIC_BASE_URL: upstream.url },
     });
     const messages = [
       ...ask('one').messages,
@@ -272,7 +272,7 @@ describe('the environment of an agent', () => {
 
   it('takes the demo model when it names none, and the agent’s own before the general one', () => {
     expect(readAgentConfig(definition, GOOD).modelSpecifier).toBe('demo/scripted');
-    const source = { ...GOOD, MODEL_SPECIFIER: 'openai/a', AGENT_TEST_MODEL: 'openai/b', OPENAI_API_KEY: 'k' };
+    const source = { ...GOOD, MODEL_SPECIFIER: 'openai/a', AGENT_TEST_MODEL: 'openai/b', OPENAI_API_KEY: 'sk-of-the-test' };
     expect(readAgentConfig(definition, source).modelSpecifier).toBe('openai/b');
   });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { metaOf, type Variables } from './variable.ts';
+import { findSecretProblems } from './secret.ts';
+import type { Variables } from './variable.ts';
 
 export type EnvOf<V extends Variables> = { readonly [Name in keyof V]: z.output<V[Name]> };
 
@@ -28,10 +29,10 @@ export interface ParseEnvOptions<V extends Variables> {
 export function parseEnv<V extends Variables>({ service, variables, source, crossCheck }: ParseEnvOptions<V>): EnvOf<V> {
   const given = pick(source, Object.keys(variables));
   const result = z.object(variables as Record<string, z.ZodType>).safeParse(given);
-  const reused = findReusedSecrets(variables, source);
-  if (!result.success) throw new EnvironmentError(service, [...result.error.issues.map((issue) => toProblem(issue, given)), ...reused]);
+  const ofSecrets = findSecretProblems(variables, source);
+  if (!result.success) throw new EnvironmentError(service, [...result.error.issues.map((issue) => toProblem(issue, given)), ...ofSecrets]);
   const env = result.data as EnvOf<V>;
-  const problems = [...reused, ...(crossCheck?.(env) ?? [])];
+  const problems = [...ofSecrets, ...(crossCheck?.(env) ?? [])];
   if (problems.length > 0) throw new EnvironmentError(service, problems);
   return Object.freeze(env);
 }
@@ -46,17 +47,4 @@ function toProblem(issue: z.core.$ZodIssue, given: Readonly<Record<string, unkno
   if (given[name] === undefined) return `${name} is not set`;
   // Our own rules are sentences that follow a name; zod's begin anew.
   return /^[A-Z]/.test(issue.message) ? `${name} is wrong: ${issue.message}` : `${name} ${issue.message}`;
-}
-
-/** Two names with one value would let the holder of the lesser key act with the greater one. */
-function findReusedSecrets(variables: Variables, source: Readonly<Record<string, unknown>>): readonly string[] {
-  const names = Object.entries(variables)
-    .filter(([name, schema]) => metaOf(schema)?.['secret'] === true && typeof source[name] === 'string' && source[name] !== '')
-    .map(([name]) => name);
-  const problems: string[] = [];
-  names.forEach((name, index) => {
-    const twin = names.slice(0, index).find((other) => source[other] === source[name]);
-    if (twin !== undefined) problems.push(`${name} has the same value as ${twin}; every secret must be its own`);
-  });
-  return problems;
 }

@@ -4,6 +4,8 @@ import { z } from 'zod';
 export interface VariableMeta {
   readonly description: string;
   readonly secret?: boolean;
+  /** What of the value is the secret, where it is not the whole. */
+  readonly secretPart?: 'password';
   /** Shown in `.env.example`; never a usable secret. */
   readonly example?: string;
 }
@@ -21,22 +23,6 @@ export function metaOf(schema: z.ZodType): z.GlobalMeta | undefined {
   if (own !== undefined) return own;
   const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? schema.unwrap() : undefined;
   return wrapped === undefined ? undefined : metaOf(wrapped as z.ZodType);
-}
-
-const MIN_SECRET_BYTES = 32;
-const PLACEHOLDER = /change[-_ ]?me|replace[-_ ]?(?:me|this|with)|placeholder|your[-_ ]|example|^(.)\1+$|^(?:undefined|null)/i;
-
-/** A shared secret: long enough to sign with, and not the text of an example file. */
-export function secret(description: string): z.ZodString {
-  const schema = z
-    .string()
-    .refine((value) => new TextEncoder().encode(value).byteLength >= MIN_SECRET_BYTES, {
-      error: `must be at least ${MIN_SECRET_BYTES} bytes; make one with: openssl rand -base64 48`,
-    })
-    .refine((value) => !PLACEHOLDER.test(value), {
-      error: 'is a placeholder; make a real one with: openssl rand -base64 48',
-    });
-  return variable(schema, { description, secret: true });
 }
 
 /** `KEY` and `KEY_PREVIOUS`: what lets a secret be rotated with no request refused. */

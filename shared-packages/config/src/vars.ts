@@ -1,6 +1,7 @@
 import { BEARER_DEFAULT_TTL_SECONDS, BEARER_MAX_TTL_SECONDS, BEARER_MIN_TTL_SECONDS } from '@rubot/contracts/bearer';
 import { z } from 'zod';
-import { origin, secret, variable } from './variable.ts';
+import { foreignSecret, secret } from './secret.ts';
+import { origin, variable } from './variable.ts';
 
 /** Variables that several services read: defined once, so that one name means one thing everywhere. */
 export const sharedVariables = {
@@ -60,12 +61,12 @@ export const sharedVariables = {
       example: 'anthropic/claude-sonnet-4-5',
     },
   ),
-  OPENAI_API_KEY: variable(z.string().min(1).optional(), { description: 'Key for openai/… models.', secret: true }),
+  OPENAI_API_KEY: foreignSecret('Key for openai/… models. Unset where OPENAI_BASE_URL is a server that asks for none.').optional(),
   OPENAI_BASE_URL: variable(z.url().optional(), {
     description: 'Base URL for openai/… models, for any server that speaks OpenAI’s API.',
     example: 'https://api.openai.com/v1',
   }),
-  ANTHROPIC_API_KEY: variable(z.string().min(1).optional(), { description: 'Key for anthropic/… models.', secret: true }),
+  ANTHROPIC_API_KEY: foreignSecret('Key for anthropic/… models.').optional(),
   ANTHROPIC_BASE_URL: variable(z.url().optional(), {
     description: 'Base URL for anthropic/… models.',
     example: 'https://api.anthropic.com/v1',

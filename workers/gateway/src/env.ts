@@ -1,4 +1,5 @@
 import { type EnvOf, parseEnv } from '@rubot/config/parse-env';
+import { foreignSecret } from '@rubot/config/secret';
 import { findPlainOrigins, origin, type RotatingSecret, toRotatingSecret, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
 import type { LogSource } from '@rubot/logging';
@@ -22,7 +23,7 @@ export const gatewayVariables = {
   CF_ACCESS_CLIENT_ID: variable(z.string().min(1).optional(), {
     description: 'Cloudflare Access service token, where the orchestrator stands behind Access; goes with CF_ACCESS_CLIENT_SECRET.',
   }),
-  CF_ACCESS_CLIENT_SECRET: variable(z.string().min(1).optional(), { description: 'Secret of the Access service token.', secret: true }),
+  CF_ACCESS_CLIENT_SECRET: foreignSecret('Secret of the Access service token.').optional(),
   LINK_URL: variable(z.url({ protocol: /^https?$/ }), {
     description: 'Page on which a person links a chat account to a tenant; an unlinked sender is shown it with ?sender=….',
     example: 'https://app.example.com/link',
