@@ -3,9 +3,11 @@ import { requireHopKey } from '@rubot/http/hop-key';
 import type { Hono } from 'hono';
 import type { OrchestratorDeps } from './deps.ts';
 import { decideHandler } from './routes/approvals.ts';
+import { challengeHandler } from './routes/challenge.ts';
 import { createChatCompletionHandler } from './routes/chat-completions.ts';
 import { createRunHandler } from './routes/create-run.ts';
 import { listDeadLettersHandler, redriveHandler } from './routes/dead-letters.ts';
+import { diagnosisHandler } from './routes/diagnosis.ts';
 import { metricsHandler } from './routes/metrics.ts';
 import { listModelsHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
@@ -28,6 +30,8 @@ export function createWorkerApp(deps: OrchestratorDeps): Hono<BaseEnv> {
 export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   const app = createWorkerApp(deps);
 
+  app.post('/challenge', challengeHandler(deps));
+
   app.use('/v1/*', requireHopKey(deps.config.secrets.gatewayApiKey, 'GATEWAY_API_KEY'));
   app.post('/v1/chat/completions', createChatCompletionHandler(deps));
   app.get('/v1/models', listModelsHandler(deps));
@@ -39,6 +43,7 @@ export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   app.post('/v1/runs/:runId/approvals/:toolCallId', decideHandler(deps));
 
   app.use('/admin/*', requireHopKey(deps.config.secrets.gatewayApiKey, 'GATEWAY_API_KEY'));
+  app.post('/admin/diagnosis', diagnosisHandler(deps));
   app.get('/admin/dead-letters', listDeadLettersHandler(deps));
   app.post('/admin/dead-letters/redrive', redriveHandler(deps));
 

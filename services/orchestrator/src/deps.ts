@@ -14,6 +14,7 @@ import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { observeAttempts } from './metrics/observe-attempts.ts';
 import { observeRuns } from './metrics/observe-runs.ts';
+import { MIGRATIONS } from './migrations-folder.ts';
 import { createAiPlanner } from './planning/ai-planner.ts';
 import type { PlannerModel } from './planning/planner-model.ts';
 import { createDispatcher, type Dispatcher } from './queue/dispatcher.ts';
@@ -24,6 +25,7 @@ import { createKeeper, type Keeper } from './runs/keeper.ts';
 import { type Database, openDatabase } from './runs/postgres/database.ts';
 import { createPrunings } from './runs/postgres/prune.ts';
 import { readQueueFigures } from './runs/postgres/queue-figures.ts';
+import { type Migrations, readMigrations } from './runs/postgres/read-migrations.ts';
 import { createPostgresRunStore } from './runs/postgres/run-store.ts';
 import { createTickets, type Tickets } from './runs/postgres/tickets.ts';
 import { countSlots, forgetWorker, tellWorker } from './runs/postgres/workers.ts';
@@ -39,6 +41,8 @@ export interface OrchestratorDeps extends WorkOnRunDeps {
   readonly dispatcher: Dispatcher;
   readonly lifecycle: Lifecycle;
   readonly metrics: Metrics;
+  /** @throws RubotError `unavailable` when the database does not answer */
+  readonly readMigrations: () => Promise<Migrations>;
   readonly startedAtMs: number;
 }
 
@@ -103,6 +107,7 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
     maxRetries: config.runs.maxRetries,
     lifecycle: createLifecycle(),
     metrics,
+    readMigrations: () => readMigrations(database.db, MIGRATIONS),
     startedAtMs: Date.now(),
   };
   const background = tend(deps, { tickets, database: database.db, workerId });

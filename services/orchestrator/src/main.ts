@@ -2,10 +2,8 @@ import { runMain, serveUntilStopped } from '@rubot/http/node/serve';
 import { createOrchestratorApp, createWorkerApp } from './app.ts';
 import { buildDeps } from './deps.ts';
 import { readOrchestratorConfig } from './env.ts';
+import { MIGRATIONS } from './migrations-folder.ts';
 import { migrate } from './runs/postgres/migrate.ts';
-
-/** Beside this file in the repository, and beside the bundle that is made of it. */
-const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 await runMain(async () => {
   const config = readOrchestratorConfig(process.env);

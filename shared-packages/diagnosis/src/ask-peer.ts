@@ -13,8 +13,8 @@ export interface PeerToAsk extends Pair {
   readonly service: string;
   /** What both should hold. */
   readonly secrets: NamedSecrets;
-  /** The one of them that opens the peer to us. */
-  readonly hopKey: string;
+  /** The one of them that opens the peer to us; absent where none does. */
+  readonly hopKey?: string;
   /** By the names of the secrets: what fails while one differs, as a sentence. */
   readonly breaks: Readonly<Record<string, string>>;
   readonly identity: Pick<ServiceIdentity, 'environment'>;
@@ -43,11 +43,15 @@ export async function askPeer(peer: PeerToAsk): Promise<PeerReport> {
     const readAtMs = now();
     const verdicts = Object.keys(secrets).map((name) => judgeSecret({ ...peer, name, breaks: breaks[name] ?? '' }, answer.secrets));
     const details = answer.service === undefined ? [] : judgeService(peer, answer.service, { sentAtMs, readAtMs });
-    const isAccepted = answer.secrets[hopKey] === 'current' || answer.secrets[hopKey] === 'previous';
+    const isAccepted = hopKey === undefined || isProved(answer.secrets[hopKey]);
     return { state: isAccepted ? 'open' : 'closed', findings: [ok(looked(peer), 'it answers'), ...verdicts, ...details] };
   } catch (thrown) {
     return judgeSilence(peer, RubotError.from(thrown));
   }
+}
+
+export function isProved(verdict: string | undefined): boolean {
+  return verdict === 'current' || verdict === 'previous';
 }
 
 function looked(peer: Pair) {

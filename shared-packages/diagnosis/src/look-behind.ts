@@ -1,27 +1,31 @@
-import type { Diagnosis, Finding } from '@rubot/contracts/diagnosis';
+import type { Finding } from '@rubot/contracts/diagnosis';
 import { RubotError } from '@rubot/errors';
 import { askPeer, type PeerToAsk } from './ask-peer.ts';
 import { problem, skipped } from './finding.ts';
 import { toSubject } from './judge-secret.ts';
 
 export interface PeerToLookBehind extends PeerToAsk {
-  /** Asks the peer for what it finds itself; it needs the key that the challenge is about. */
-  readonly diagnose: () => Promise<Diagnosis>;
+  /** Questions to the peer that need the hop key, such as for what it finds itself. */
+  readonly questions: readonly (() => Promise<readonly Finding[]>)[];
 }
 
-/** As `askPeer`, and what the peer itself sees, where it can be had. Never throws. */
+/** As `askPeer`, and what the peer itself says, where it can be had. Never throws. */
 export async function lookBehind(peer: PeerToLookBehind): Promise<readonly Finding[]> {
   const { state, findings } = await askPeer(peer);
-  const behind = { check: 'behind', subject: toSubject(peer) };
   if (state === 'unreachable' || state === 'closed') {
-    const reason = state === 'closed' ? 'it refuses' : 'it does not answer';
-    return [...findings, skipped(behind, `what the ${peer.to} itself would find was not looked at, as ${reason}`)];
+    const reason = state === 'closed' ? 'it refuses our key or our wire version' : 'it does not answer';
+    return [...findings, skipped(behind(peer), `what the ${peer.to} finds itself was not looked at, as ${reason}`)];
   }
-  try {
-    return [...findings, ...(await peer.diagnose()).findings];
-  } catch (thrown) {
-    const error = RubotError.from(thrown);
-    if (error.code === 'not_found') return [...findings, skipped(behind, `the ${peer.to} runs a version that does not diagnose itself`)];
-    return [...findings, problem(behind, `the ${peer.to} could not say what it finds: ${error.message}`, peer.unreachable)];
-  }
+  const answers = await Promise.all(peer.questions.map((question) => question().catch((thrown: unknown) => [explain(peer, thrown)])));
+  return [...findings, ...answers.flat()];
+}
+
+function behind(peer: PeerToLookBehind) {
+  return { check: 'behind', subject: toSubject(peer) };
+}
+
+function explain(peer: PeerToLookBehind, thrown: unknown): Finding {
+  const error = RubotError.from(thrown);
+  if (error.code === 'not_found') return skipped(behind(peer), `the ${peer.to} runs a version that does not diagnose itself`);
+  return problem(behind(peer), `the ${peer.to} could not say what it finds: ${error.message}`, peer.unreachable);
 }

@@ -1,19 +1,22 @@
 import type { RotatingSecret } from '@rubot/config/variable';
 import { toHex } from '@rubot/contracts/hex';
 
+/** A CryptoKey: on Node, that name is no type. */
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
 /** What a key is for. One made for one purpose is of no use for another, though both come from one secret. */
 export type KeyPurpose = `${string}/v${number}`;
 
 export interface DerivedKey {
   /** Tells the keys of a purpose apart, and nothing of the secret. */
   readonly keyId: string;
-  readonly key: CryptoKey;
+  readonly key: Key;
 }
 
 /** The current key makes, either is good for what was made before: what lets a secret be rotated under load. */
 export interface KeyRing {
   readonly current: DerivedKey;
-  readonly byKeyId: ReadonlyMap<string, CryptoKey>;
+  readonly byKeyId: ReadonlyMap<string, Key>;
 }
 
 const encoder = new TextEncoder();

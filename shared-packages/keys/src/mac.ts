@@ -1,5 +1,5 @@
 import { fromBase64Url, toBase64Url } from './base64url.ts';
-import type { KeyRing } from './derive.ts';
+import type { DerivedKey, KeyRing } from './derive.ts';
 
 /** A code over a text, which only the holder of the key can make. */
 export interface Mac {
@@ -27,6 +27,6 @@ export async function makeMacs({ byKeyId }: KeyRing, text: string): Promise<read
   return Promise.all([...byKeyId].map(async ([keyId, key]) => ({ keyId, mac: await sign(key, text) })));
 }
 
-async function sign(key: CryptoKey, text: string): Promise<string> {
+async function sign(key: DerivedKey['key'], text: string): Promise<string> {
   return toBase64Url(new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text))));
 }

@@ -1,8 +1,14 @@
 import { RenewBearerResponse } from '@rubot/contracts/bearer';
+import { type ChallengeRequest, ChallengeResponse } from '@rubot/contracts/diagnosis';
 import { RubotError } from '@rubot/errors';
 import { createDeadline, type Deadline } from '@rubot/http/deadline';
 import { callUpstreamJson, type FetchLike } from '@rubot/http/upstream';
 import type { Span } from '@rubot/logging/span';
+
+export interface CallContext {
+  readonly span: Span;
+  readonly deadline: Deadline;
+}
 
 export interface GatewayClient {
   /**
@@ -10,7 +16,8 @@ export interface GatewayClient {
    *
    * @throws RubotError `forbidden` when its sender may not act for its tenant any more; `unavailable`; the deadline's reason
    */
-  renewBearer(grant: string, context: { readonly span: Span; readonly deadline: Deadline }): Promise<RenewBearerResponse>;
+  renewBearer(grant: string, context: CallContext): Promise<RenewBearerResponse>;
+  challenge(request: ChallengeRequest, context: CallContext): Promise<ChallengeResponse>;
 }
 
 export interface GatewayClientOptions {
@@ -52,6 +59,20 @@ export function createGatewayClient({ fetch, baseUrl, apiKey }: GatewayClientOpt
         limited.clear();
       }
     },
+    // Without our key: what stands at the other end is what we want to know.
+    challenge: (request, context) =>
+      callUpstreamJson(
+        {
+          fetch,
+          peer: 'rubot-gateway',
+          method: 'POST',
+          url: `${baseUrl}/challenge`,
+          body: JSON.stringify(request),
+          isIdempotent: true,
+          ...context,
+        },
+        ChallengeResponse,
+      ),
   };
 }
 

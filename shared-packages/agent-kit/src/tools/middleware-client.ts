@@ -1,4 +1,5 @@
 import { type CallToolRequest, CallToolResponse, type ToolDescription, ToolList } from '@rubot/contracts/data';
+import { type ChallengeRequest, ChallengeResponse } from '@rubot/contracts/diagnosis';
 import { HEADERS } from '@rubot/contracts/headers';
 import { ToolName } from '@rubot/contracts/ids';
 import type { Deadline } from '@rubot/http/deadline';
@@ -20,10 +21,12 @@ export interface ToolCallRequest {
   readonly idempotencyKey: string;
 }
 
-/** The middleware as an agent sees it. Both methods throw the middleware's own RubotError, or `unavailable` and its kin. */
+/** The middleware as an agent sees it. Its methods throw the middleware's own RubotError, or `unavailable` and its kin. */
 export interface MiddlewareClient {
   listTools(access: DataAccess): Promise<readonly ToolDescription[]>;
   callTool(access: DataAccess, request: ToolCallRequest): Promise<unknown>;
+  /** In nobody's name. */
+  challenge(request: ChallengeRequest, context: Pick<DataAccess, 'span' | 'deadline'>): Promise<ChallengeResponse>;
 }
 
 export interface MiddlewareClientOptions {
@@ -68,6 +71,11 @@ export function createMiddlewareClient({ url, fetch }: MiddlewareClientOptions):
       );
       return result;
     },
+    challenge: (request, context) =>
+      callUpstreamJson(
+        { fetch, peer: PEER, method: 'POST', url: `${url}/challenge`, body: JSON.stringify(request), isIdempotent: true, ...context },
+        ChallengeResponse,
+      ),
   };
 }
 

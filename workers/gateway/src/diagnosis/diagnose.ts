@@ -38,7 +38,7 @@ function diagnoseMiddleware({ config, middleware }: GatewayDeps, secrets: NamedS
     identity: config.logSource,
     unreachable: 'Every request to the gateway fails. Check the service binding MIDDLEWARE, and the log of the middleware.',
     ask: (challenge) => withinTime(context, CHALLENGE_TIMEOUT_MS, (limited) => middleware.challenge(challenge, limited)),
-    diagnose: () => withinTime(context, MIDDLEWARE_TIMEOUT_MS, (limited) => middleware.diagnose(limited)),
+    questions: [async () => (await withinTime(context, MIDDLEWARE_TIMEOUT_MS, (limited) => middleware.diagnose(limited))).findings],
   });
 }
 
@@ -58,9 +58,11 @@ async function diagnoseOrchestrator(
     identity: config.logSource,
     unreachable: 'Every completion and every run fails. Check ORCHESTRATOR_URL, what stands before it, and the log of the orchestrator.',
     ask: (challenge) => withinTime(context, CHALLENGE_TIMEOUT_MS, (limited) => orchestrator.challenge(challenge, limited)),
-    diagnose: () =>
-      withinTime(context, ORCHESTRATOR_TIMEOUT_MS, (limited) =>
-        orchestrator.diagnose({ middleware_challenge: middlewareChallenge }, limited),
-      ),
+    questions: [
+      async () => {
+        const request = { middleware_challenge: middlewareChallenge };
+        return (await withinTime(context, ORCHESTRATOR_TIMEOUT_MS, (limited) => orchestrator.diagnose(request, limited))).findings;
+      },
+    ],
   });
 }
