@@ -12,6 +12,13 @@ function resolve(sessionId: string, senderId: string): Promise<Response> {
   return middleware.internal('POST', 'sessions/resolve', { session_id: sessionId, sender_id: senderId });
 }
 
+/** Another sender of the tenant. */
+async function bindTo(tenantId: string): Promise<string> {
+  const senderId = `sender-${crypto.randomUUID()}`;
+  await middleware.internal('POST', 'identity-bindings', { sender_id: senderId, tenant_id: tenantId });
+  return senderId;
+}
+
 describe('/internal', () => {
   it.each([
     ['GET', '/internal/identity-bindings'],
@@ -80,22 +87,40 @@ describe('POST /internal/sessions/resolve', () => {
   });
 
   it('keeps a session for the sender that was first, and says so in the log', async () => {
-    const [owner, other] = [await middleware.newTenant(), await middleware.newTenant()];
+    const owner = await middleware.newTenant();
+    const otherId = await bindTo(owner.tenantId);
     await resolve('owned', owner.senderId);
-    expect(await errorOf(await resolve('owned', other.senderId))).toMatchObject({ status: 403, code: 'forbidden' });
+    expect(await errorOf(await resolve('owned', otherId))).toMatchObject({ status: 403, code: 'forbidden' });
     expect(await (await resolve('owned', owner.senderId)).json()).toMatchObject({ tenant_id: owner.tenantId });
     const refused = await middleware.log.waitFor((line) => line.event_type === 'access.refused' && line.chat_source_session_id === 'owned');
-    expect(refused).toMatchObject({ sender_id: other.senderId, extra: { reason: 'session_of_another_sender' } });
+    expect(refused).toMatchObject({ sender_id: otherId, extra: { reason: 'session_of_another_sender' } });
     expect(
       middleware.log.lines.filter((line) => line.event_type === 'session.bound' && line.chat_source_session_id === 'owned'),
     ).toHaveLength(1);
   });
 
+  it('lets no tenant take the name of a session from another', async () => {
+    const [mine, theirs] = [await middleware.newTenant(), await middleware.newTenant()];
+    for (const { senderId, tenantId } of [mine, theirs]) {
+      expect(await (await resolve('a-common-name', senderId)).json()).toMatchObject({ tenant_id: tenantId });
+    }
+    expect(await errorOf(await resolve('a-common-name', await bindTo(theirs.tenantId)))).toMatchObject({ status: 403 });
+  });
+
+  it('answers unlinked for a sender of another tenant than the one that asks, and gives it no session', async () => {
+    const [mine, theirs] = [await middleware.newTenant(), await middleware.newTenant()];
+    const asked = { session_id: 'asked-for-another', sender_id: theirs.senderId, tenant_id: mine.tenantId };
+    expect(await (await middleware.internal('POST', 'sessions/resolve', asked)).json()).toEqual({ status: 'unlinked' });
+    const otherId = await bindTo(theirs.tenantId);
+    expect(await (await resolve('asked-for-another', otherId)).json()).toMatchObject({ tenant_id: theirs.tenantId });
+  });
+
   it('gives a session that two senders ask for at once to one of them, every time', async () => {
-    const senders = [await middleware.newTenant(), await middleware.newTenant()];
+    const first = await middleware.newTenant();
+    const senders = [first.senderId, await bindTo(first.tenantId)];
     for (let round = 0; round < 25; round += 1) {
       const answers = await Promise.all(
-        senders.flatMap(({ senderId }) => [resolve(`raced-${round}`, senderId), resolve(`raced-${round}`, senderId)]),
+        senders.flatMap((senderId) => [resolve(`raced-${round}`, senderId), resolve(`raced-${round}`, senderId)]),
       );
       const statuses = answers.map((answer) => answer.status);
       expect(

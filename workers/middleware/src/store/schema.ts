@@ -58,8 +58,20 @@ export const identityBindings = sqliteTable(
   (table) => [index('identity_bindings_by_tenant').on(table.tenantId, table.senderId)],
 );
 
-/** A session belongs to the sender that was seen in it first, for good; its tenant is that sender's current one. */
-export const sessions = sqliteTable('sessions', {
+/** A session belongs to the sender of its tenant that was seen in it first, for good: other tenants have sessions of the same name. */
+export const sessions = sqliteTable(
+  'tenant_sessions',
+  {
+    tenantId: text('tenant_id').notNull(),
+    sessionId: text('session_id').notNull(),
+    senderId: text('sender_id').notNull(),
+    createdAt: text('created_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.sessionId] })],
+);
+
+/** What `tenant_sessions` was made from. The release before this one writes it still, after a rollback; it goes with the next. */
+export const formerSessions = sqliteTable('sessions', {
   sessionId: text('session_id').primaryKey(),
   senderId: text('sender_id').notNull(),
   createdAt: text('created_at').notNull(),

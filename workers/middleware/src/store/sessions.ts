@@ -1,10 +1,10 @@
 import type { ResolveSessionRequest } from '@rubot/contracts/sessions';
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { type Database, runBatch } from './database.ts';
 import { identityBindings, sessions, tenantAgents, tenants } from './schema.ts';
 
 export interface SessionOwner {
-  /** The sender that the session belongs to; `undefined` while nobody has used it. */
+  /** The sender that the session belongs to; `undefined` while nobody of the tenant has used it, and for a sender without one. */
   readonly ownerId: string | undefined;
   readonly isNew: boolean;
   /** The asking sender's tenant; `undefined` for one that is not linked. */
@@ -20,20 +20,26 @@ export interface SessionStore {
 
 export function createSessionStore(database: Database): SessionStore {
   return {
-    async claim({ session_id: sessionId, sender_id: senderId }) {
+    async claim(request) {
+      const { session_id: sessionId } = request;
+      const isAsking = isBoundAs(request);
       const [claimed, [session], [tenant], agents] = await runBatch(database, [
-        insertForLinkedSender(database, sessionId, senderId),
-        database.select({ senderId: sessions.senderId }).from(sessions).where(eq(sessions.sessionId, sessionId)),
+        insertForLinkedSender(database, sessionId, isAsking),
+        database
+          .select({ senderId: sessions.senderId })
+          .from(sessions)
+          .innerJoin(identityBindings, eq(identityBindings.tenantId, sessions.tenantId))
+          .where(and(isAsking, eq(sessions.sessionId, sessionId))),
         database
           .select({ tenantId: identityBindings.tenantId, agentPolicy: tenants.agentPolicy })
           .from(identityBindings)
           .innerJoin(tenants, eq(tenants.tenantId, identityBindings.tenantId))
-          .where(eq(identityBindings.senderId, senderId)),
+          .where(isAsking),
         database
           .select({ agentId: tenantAgents.agentId })
           .from(tenantAgents)
           .innerJoin(identityBindings, eq(identityBindings.tenantId, tenantAgents.tenantId))
-          .where(and(eq(identityBindings.senderId, senderId), eq(tenantAgents.enabled, true)))
+          .where(and(isAsking, eq(tenantAgents.enabled, true)))
           .orderBy(tenantAgents.agentId),
       ]);
       return {
@@ -45,19 +51,25 @@ export function createSessionStore(database: Database): SessionStore {
   };
 }
 
+/** The binding of the asking sender; none where it is bound to another tenant than the one that was named. */
+function isBoundAs({ sender_id: senderId, tenant_id: tenantId }: ResolveSessionRequest): SQL | undefined {
+  return and(eq(identityBindings.senderId, senderId), tenantId === undefined ? undefined : eq(identityBindings.tenantId, tenantId));
+}
+
 /** Selects from the bindings, so that a sender without one cannot take a session from whoever it belongs to. */
-function insertForLinkedSender(database: Database, sessionId: string, senderId: string) {
+function insertForLinkedSender(database: Database, sessionId: string, isAsking: SQL | undefined) {
   return database
     .insert(sessions)
     .select((query) =>
       query
         .select({
+          tenantId: identityBindings.tenantId,
           sessionId: sql`${sessionId}`.as('session_id'),
           senderId: identityBindings.senderId,
           createdAt: sql`${new Date().toISOString()}`.as('created_at'),
         })
         .from(identityBindings)
-        .where(eq(identityBindings.senderId, senderId)),
+        .where(isAsking),
     )
     .onConflictDoNothing()
     .returning();
