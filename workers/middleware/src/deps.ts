@@ -7,6 +7,7 @@ import { createLogger, type Logger } from '@rubot/logging';
 import { writeToConsole } from '@rubot/logging/console-sink';
 import { type MiddlewareConfig, readMiddlewareConfig, SERVICE } from './env.ts';
 import { MIDDLEWARE_EVENTS } from './events.ts';
+import { readUnknownConnection } from './providers/connected/unknown-connection.ts';
 import { createProviderRegistry, type ProviderRegistry } from './providers/registry.ts';
 import { tablesProvider } from './providers/tables/provider.ts';
 import { type AuditContext, type Auditing, importAuditKeys } from './store/audit/auditing.ts';
@@ -35,7 +36,7 @@ export async function buildDeps(bindings: MiddlewareBindings): Promise<Middlewar
     config,
     logger: createLogger({ source: config.logSource, events: MIDDLEWARE_EVENTS, sink: writeToConsole }),
     store: createStore(bindings.DB),
-    providers: createProviderRegistry([tablesProvider]),
+    providers: createProviderRegistry({ builtIn: [tablesProvider], readConnection: readUnknownConnection }),
     startAuditing: await importAuditKeys(config.secrets.encryptionSecret),
     verifyBearer: (bearer) => verifyBearer({ keys, bearer, nowMs: Date.now() }),
   };

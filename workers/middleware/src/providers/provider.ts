@@ -1,14 +1,17 @@
 import type { ToolEffect } from '@rubot/contracts/data';
+import type { RubotError } from '@rubot/errors';
 import { parseInput } from '@rubot/http/parse';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Database, Statement } from '../store/database.ts';
 import type { TenantData } from '../store/tenant-data.ts';
 
-/** Something that holds data of a tenant and offers tools over it. */
+/** Something that holds data of a tenant and offers tools over it: a part of rubot, or an upstream that the tenant connects. */
 export interface Provider {
   readonly id: string;
-  /** How a tenant connects it. `none`: it needs no connecting, its data lies in rubot itself. */
-  readonly auth: 'none';
+  /** What the tenant has given rubot to be let in there; `none` for what lies in rubot itself. */
+  readonly auth: string;
+  /** False for an upstream of which nothing can be read that was kept: it has to be saved anew. */
+  readonly isConnected: boolean;
   readonly tools: readonly Tool[];
 }
 
@@ -19,16 +22,20 @@ interface ToolBase {
   readonly description: string;
   /** Told to who offers the tool to a model: a person has to agree to each call. Whether one did is not asked here. */
   readonly needsApproval?: boolean;
-  readonly input: z.ZodType;
+  /** JSON schema of the arguments, for models. */
+  readonly inputSchema: Readonly<Record<string, unknown>>;
 }
 
 export interface ReadTool extends ToolBase {
+  readonly kind: 'read';
   readonly effect: Extract<ToolEffect, 'read'>;
-  call(data: TenantData, input: unknown): Promise<unknown>;
+  /** @param signal aborts when nobody waits for the answer any more */
+  call(data: TenantData, input: unknown, signal: AbortSignal): Promise<unknown>;
 }
 
 /** Writes nothing itself: it says what is to be written, and that is done together with the record of the call. */
 export interface WriteTool extends ToolBase {
+  readonly kind: 'write';
   readonly effect: Extract<ToolEffect, 'write'>;
   plan(data: TenantData, input: unknown): Promise<PlannedWrite>;
 }
@@ -40,32 +47,64 @@ export interface PlannedWrite {
   readonly conflictMessage: string;
 }
 
-export type Tool = ReadTool | WriteTool;
+/** Has its effect in another system, which no transaction of ours covers: what is known of it is written down before and after. */
+export interface OutgoingTool extends ToolBase {
+  readonly kind: 'outgoing';
+  readonly effect: Extract<ToolEffect, 'write'>;
+  /** The other system has the effect once, however often it is asked. */
+  readonly isIdempotent: boolean;
+  /** Everything that can be refused here. @throws RubotError before anything has gone out */
+  prepare(input: unknown): Promise<OutgoingWrite>;
+}
 
-interface ReadToolDefinition<Input extends z.ZodType> extends Omit<ToolBase, 'input'> {
+export interface OutgoingWrite {
+  /** Asks the other system, and tells of every failure as what it says about the effect. Does not throw. */
+  send(idempotencyKey: string): Promise<SentEffect>;
+}
+
+export type SentEffect =
+  | { readonly outcome: 'done'; readonly result: unknown }
+  /** It has certainly not happened. */
+  | { readonly outcome: 'refused'; readonly error: RubotError }
+  /** It may have happened, and nobody can tell. */
+  | { readonly outcome: 'unknown'; readonly error: RubotError };
+
+export type Tool = ReadTool | WriteTool | OutgoingTool;
+
+interface Definition<Input extends z.ZodType> extends Omit<ToolBase, 'inputSchema'> {
   readonly input: Input;
+}
+
+interface ReadToolDefinition<Input extends z.ZodType> extends Definition<Input> {
   readonly call: (data: TenantData, input: z.output<Input>) => Promise<unknown>;
 }
 
-interface WriteToolDefinition<Input extends z.ZodType> extends Omit<ToolBase, 'input'> {
-  readonly input: Input;
+interface WriteToolDefinition<Input extends z.ZodType> extends Definition<Input> {
   readonly plan: (data: TenantData, input: z.output<Input>) => Promise<PlannedWrite>;
 }
 
 /** `call` gets the arguments parsed, and refuses those that do not fit `input`. */
-export function defineReadTool<Input extends z.ZodType>(definition: ReadToolDefinition<Input>): ReadTool {
+export function defineReadTool<Input extends z.ZodType>({ input: schema, call, ...base }: ReadToolDefinition<Input>): ReadTool {
   return {
-    ...definition,
+    ...base,
+    kind: 'read',
     effect: 'read',
-    call: async (data, input) => definition.call(data, parseInput(definition.input, input)),
+    inputSchema: toInputSchema(schema),
+    call: async (data, input) => call(data, parseInput(schema, input)),
   };
 }
 
 /** `plan` gets the arguments parsed, and refuses those that do not fit `input`. */
-export function defineWriteTool<Input extends z.ZodType>(definition: WriteToolDefinition<Input>): WriteTool {
+export function defineWriteTool<Input extends z.ZodType>({ input: schema, plan, ...base }: WriteToolDefinition<Input>): WriteTool {
   return {
-    ...definition,
+    ...base,
+    kind: 'write',
     effect: 'write',
-    plan: async (data, input) => definition.plan(data, parseInput(definition.input, input)),
+    inputSchema: toInputSchema(schema),
+    plan: async (data, input) => plan(data, parseInput(schema, input)),
   };
+}
+
+function toInputSchema(schema: z.ZodType): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(schema, { io: 'input', target: 'draft-7' });
 }

@@ -2,7 +2,7 @@ import { toHex } from '@rubot/contracts/hex';
 import { and, asc, eq, exists, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { BatchResponse } from 'drizzle-orm/batch';
 import { refuseBearer } from '../refusal.ts';
-import { commitAudited } from './audit/append-entry.ts';
+import { appendAudit, commitAudited } from './audit/append-entry.ts';
 import type { Auditing, AuditRecord } from './audit/auditing.ts';
 import { type Database, runBatch, type Statement } from './database.ts';
 import { apiTokens, identityBindings, toolEffects } from './schema.ts';
@@ -16,15 +16,23 @@ export interface DataCaller {
   readonly tokenId: string | undefined;
 }
 
-/** A write that is done: repeated under the same key, it is answered from here. */
-export interface ToolEffect {
+/** A call of a tool that writes, as its record names it. */
+export interface WriteCallRecord {
+  readonly idempotencyKey: string;
   readonly tool: string;
   readonly fingerprint: string;
-  readonly result: unknown;
 }
 
-export interface RecordedEffect extends ToolEffect {
-  readonly idempotencyKey: string;
+/** A write that is done: repeated under the same key, it is answered from here. */
+export interface ToolEffect extends Omit<WriteCallRecord, 'idempotencyKey'> {
+  /** `begun`: another system was asked, and what it did is not known, or not yet. */
+  readonly state: 'begun' | 'done';
+  readonly result: unknown;
+  readonly createdAt: string;
+}
+
+export interface RecordedEffect extends WriteCallRecord {
+  readonly result: unknown;
   /** What makes the effect. */
   readonly statements: readonly Statement[];
 }
@@ -44,11 +52,22 @@ export interface TenantData {
    * @throws RubotError `conflict` when a constraint refuses it: the key is used, the sender unbound, or the effect's own
    */
   commit(build: (database: Database) => RecordedEffect): Promise<void>;
+  /**
+   * Records, and tells the audit chain, that another system is about to be asked for an effect.
+   *
+   * @throws RubotError `conflict` when the key is used, or the sender unbound
+   */
+  beginEffect(call: WriteCallRecord): Promise<void>;
+  /** Records what came of an effect that was begun. Who may do so is not asked again: what has happened has happened. */
+  settleEffect(call: WriteCallRecord, settlement: EffectSettlement): Promise<void>;
   /** For a route that reads nothing else. @throws RubotError `forbidden` when the sender is bound no longer */
   assertBound(): Promise<void>;
   /** @throws RubotError `forbidden` when the sender is bound no longer */
   findEffect(idempotencyKey: string): Promise<ToolEffect | undefined>;
 }
+
+/** `refused`: it has not happened, and the key is free again. `unknown`: nobody can tell, and the record stays as it is. */
+export type EffectSettlement = { readonly outcome: 'done'; readonly result: unknown } | { readonly outcome: 'refused' | 'unknown' };
 
 /** Long after the last retry of a run; the record of a write that nobody repeats any more is only weight. */
 const EFFECT_RETENTION_DAYS = 30;
@@ -67,13 +86,37 @@ export function openTenantData(database: Database, caller: DataCaller, auditing:
     },
     async commit(build) {
       const { statements, ...effect } = build(database);
-      const boundTenant = sql`(${selectBoundTenant(database, caller)})`;
-      await commitAudited(database, auditing, await toAuditRecord(caller, effect), [
-        // Without the binding the tenant of the record is NULL, which the column refuses, and with it the whole batch.
-        database.insert(toolEffects).values({ ...effect, tenantId: boundTenant, createdAt: new Date().toISOString() }),
+      await commitAudited(database, auditing, await toAuditRecord(caller, effect, 'tool.called'), [
+        insertEffect(database, caller, { ...effect, state: 'done' }),
         ...statements,
         pruneEffects(database),
       ]);
+    },
+    async beginEffect({ idempotencyKey, tool, fingerprint }) {
+      const effect = { idempotencyKey, tool, fingerprint };
+      await commitAudited(database, auditing, await toAuditRecord(caller, effect, 'tool.begun'), [
+        insertEffect(database, caller, { ...effect, state: 'begun', result: null }),
+        pruneEffects(database),
+      ]);
+    },
+    async settleEffect(call, settlement) {
+      const record = await toAuditRecord(caller, call, 'tool.called');
+      const isMeant = and(
+        eq(toolEffects.tenantId, tenantId),
+        eq(toolEffects.idempotencyKey, call.idempotencyKey),
+        eq(toolEffects.state, 'begun'),
+      );
+      if (settlement.outcome === 'done') {
+        const { result } = settlement;
+        await commitAudited(database, auditing, record, [database.update(toolEffects).set({ state: 'done', result }).where(isMeant)]);
+        return;
+      }
+      if (settlement.outcome === 'refused') await runBatch(database, [database.delete(toolEffects).where(isMeant)]);
+      await appendAudit(database, auditing, {
+        ...record,
+        details: { ...record.details, effect: settlement.outcome },
+        outcome: 'failed',
+      });
     },
     async assertBound() {
       await data.read(() => []);
@@ -81,7 +124,13 @@ export function openTenantData(database: Database, caller: DataCaller, auditing:
     async findEffect(idempotencyKey) {
       const [[effect]] = await data.read((queries) => [
         queries
-          .select({ tool: toolEffects.tool, fingerprint: toolEffects.fingerprint, result: toolEffects.result })
+          .select({
+            tool: toolEffects.tool,
+            fingerprint: toolEffects.fingerprint,
+            state: toolEffects.state,
+            result: toolEffects.result,
+            createdAt: toolEffects.createdAt,
+          })
           .from(toolEffects)
           .where(and(eq(toolEffects.tenantId, tenantId), eq(toolEffects.idempotencyKey, idempotencyKey))),
       ]);
@@ -89,6 +138,14 @@ export function openTenantData(database: Database, caller: DataCaller, auditing:
     },
   };
   return data;
+}
+
+type EffectRow = Omit<typeof toolEffects.$inferInsert, 'tenantId' | 'createdAt'>;
+
+function insertEffect(database: Database, caller: DataCaller, effect: EffectRow): Statement {
+  // Without the binding the tenant of the record is NULL, which the column refuses, and with it the whole batch.
+  const tenantId = sql`(${selectBoundTenant(database, caller)})`;
+  return database.insert(toolEffects).values({ ...effect, tenantId, createdAt: new Date().toISOString() });
 }
 
 /** The caller's tenant, or no row when its sender is bound to it no longer, or its token revoked or expired. */
@@ -122,10 +179,11 @@ function selectLiveToken(database: Database, tenantId: string, tokenId: string) 
 /** Which call it was, and with what, can be compared and not read. */
 async function toAuditRecord(
   { tenantId, runId }: DataCaller,
-  { tool, idempotencyKey, fingerprint }: Pick<RecordedEffect, 'tool' | 'idempotencyKey' | 'fingerprint'>,
+  { tool, idempotencyKey, fingerprint }: WriteCallRecord,
+  action: 'tool.begun' | 'tool.called',
 ): Promise<AuditRecord> {
   const details = { run_id: runId, idempotency_key_hash: await hashText(idempotencyKey), fingerprint };
-  return { chain: tenantId, action: 'tool.called', target: tool, details };
+  return { chain: tenantId, action, target: tool, details };
 }
 
 async function hashText(text: string): Promise<string> {

@@ -10,5 +10,6 @@ import { tablesQuery } from './tools/query.ts';
 export const tablesProvider: Provider = {
   id: 'tables',
   auth: 'none',
+  isConnected: true,
   tools: [tablesList, tablesDescribe, tablesQuery, tablesInsert, tablesDeleteRows, tablesCreateFromCsv],
 };

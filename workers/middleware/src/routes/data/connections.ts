@@ -5,5 +5,5 @@ import { listConnections } from '../../use-cases/connection/list.ts';
 
 /** `GET /data/:tenant/connections` */
 export function listConnectionsHandler({ providers }: MiddlewareDeps): Handler<MiddlewareEnv> {
-  return async (c) => c.json(await listConnections(c.get('data'), providers.providers));
+  return async (c) => c.json(await listConnections(c.get('data'), providers));
 }

@@ -9,21 +9,25 @@ import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
 import { assertScope } from '../../middleware/require-scope.ts';
 import type { Tool } from '../../providers/provider.ts';
-import type { RegisteredTool } from '../../providers/registry.ts';
+import { type ProviderRegistry, providerIdOf, type RegisteredTool } from '../../providers/registry.ts';
+import { selectConnections } from '../../store/connections.ts';
+import type { TenantData } from '../../store/tenant-data.ts';
 import { callReadTool, callWriteTool, type ToolCallOutcome } from '../../use-cases/tool/call.ts';
+import { callOutgoingTool } from '../../use-cases/tool/call-outgoing.ts';
 
 /** `GET /data/:tenant/tools` */
 export function listToolsHandler({ providers }: MiddlewareDeps): Handler<MiddlewareEnv> {
   return async function listTools(c) {
-    await c.get('data').assertBound();
-    return c.json({ tools: [...providers.descriptions] } satisfies ToolList);
+    const data = c.get('data');
+    const [connections] = await data.read((database) => [selectConnections(database, data)]);
+    return c.json({ tools: providers.ofTenant(connections).tools.map(({ description }) => description) } satisfies ToolList);
   };
 }
 
 /** `POST /data/:tenant/tools/:tool/call` */
 export function callToolHandler({ config, providers }: MiddlewareDeps): Handler<MiddlewareEnv> {
   return async function callTool(c) {
-    const registered = providers.find(c.req.param('tool') ?? '');
+    const registered = await findTool(c.get('data'), providers, c.req.param('tool') ?? '');
     assertScope(c.get('claims'), registered.tool.effect === 'read' ? 'tools:read' : 'tools:write');
     const body = await readJsonBody(c.req.raw, { maxBytes: config.maxBodyBytes });
     const { arguments: input } = parseInput(CallToolRequest, body.value);
@@ -33,9 +37,25 @@ export function callToolHandler({ config, providers }: MiddlewareDeps): Handler<
   };
 }
 
+/** @throws RubotError `not_found` that names the tools there are */
+async function findTool(data: TenantData, providers: ProviderRegistry, toolName: string): Promise<RegisteredTool> {
+  const builtIn = providers.findBuiltIn(toolName);
+  if (builtIn !== undefined) return builtIn;
+  const { tenantId } = data;
+  const [connections] = await data.read((database) => [selectConnections(database, { tenantId, providerId: providerIdOf(toolName) })]);
+  const tools = providers.ofTenant(connections);
+  const found = tools.find(toolName);
+  if (found !== undefined) return found;
+  const names = tools.tools.map(({ tool }) => tool.name).join(', ');
+  throw new RubotError('not_found', `There is no tool of that name. The tools are: ${names}.`, { param: 'tool' });
+}
+
 async function dispatch(c: Context<MiddlewareEnv>, tool: Tool, input: unknown): Promise<ToolCallOutcome> {
-  if (tool.effect === 'read') return callReadTool(c.get('data'), tool, input);
-  return callWriteTool(c.get('data'), { tool, input, idempotencyKey: readIdempotencyKey(c.req.raw.headers) });
+  const data = c.get('data');
+  if (tool.kind === 'read') return callReadTool(data, tool, input, c.req.raw.signal);
+  const idempotencyKey = readIdempotencyKey(c.req.raw.headers);
+  if (tool.kind === 'write') return callWriteTool(data, { tool, input, idempotencyKey });
+  return callOutgoingTool(data, { tool, input, idempotencyKey, keepAlive: (work) => c.executionCtx.waitUntil(work) });
 }
 
 function readIdempotencyKey(headers: Headers): string {

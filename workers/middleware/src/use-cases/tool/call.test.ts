@@ -27,9 +27,11 @@ function createFakeData({ failure, commits = true }: FakeDataOptions = {}): Tena
     assertBound: () => Promise.resolve(),
     async commit(build) {
       const { idempotencyKey, ...effect } = build({} as Database);
-      if (commits) effects.set(idempotencyKey, effect);
+      if (commits) effects.set(idempotencyKey, { ...effect, state: 'done', createdAt: new Date().toISOString() });
       if (failure !== undefined) throw failure;
     },
+    beginEffect: () => Promise.reject(new Error('not part of this test')),
+    settleEffect: () => Promise.reject(new Error('not part of this test')),
     findEffect: async (idempotencyKey) => effects.get(idempotencyKey),
   };
 }

@@ -1,6 +1,6 @@
 import { RubotError } from '@rubot/errors';
 import type { ReadTool, WriteTool } from '../../providers/provider.ts';
-import type { TenantData } from '../../store/tenant-data.ts';
+import type { TenantData, ToolEffect } from '../../store/tenant-data.ts';
 import { fingerprintCall } from './fingerprint.ts';
 
 export interface ToolCallOutcome {
@@ -15,8 +15,8 @@ export interface WriteCall {
   readonly idempotencyKey: string;
 }
 
-export async function callReadTool(data: TenantData, tool: ReadTool, input: unknown): Promise<ToolCallOutcome> {
-  return { result: await tool.call(data, input), isReplay: false };
+export async function callReadTool(data: TenantData, tool: ReadTool, input: unknown, signal: AbortSignal): Promise<ToolCallOutcome> {
+  return { result: await tool.call(data, input, signal), isReplay: false };
 }
 
 /**
@@ -33,15 +33,21 @@ export async function callWriteTool(data: TenantData, call: WriteCall): Promise<
   } catch (thrown) {
     const effect = await data.findEffect(call.idempotencyKey);
     if (effect === undefined) throw thrown;
-    if (effect.fingerprint !== fingerprint) {
-      throw new RubotError(
-        'idempotency_mismatch',
-        `This idempotency key was used for another call, of ${effect.tool}. Send a new key with a new call.`,
-        { param: 'idempotency-key' },
-      );
-    }
+    assertSameCall(effect, fingerprint);
     return { result: effect.result, isReplay: true };
   }
+}
+
+/** @throws RubotError `idempotency_mismatch` */
+export function assertSameCall({ tool, fingerprint }: Pick<ToolEffect, 'tool' | 'fingerprint'>, repeated: string): void {
+  if (fingerprint === repeated) return;
+  throw new RubotError(
+    'idempotency_mismatch',
+    `This idempotency key was used for another call, of ${tool}. Send a new key with a new call.`,
+    {
+      param: 'idempotency-key',
+    },
+  );
 }
 
 async function makeEffect(data: TenantData, { tool, input, idempotencyKey }: WriteCall, fingerprint: string): Promise<unknown> {

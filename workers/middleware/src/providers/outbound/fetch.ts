@@ -1,0 +1,2 @@
+/** The platform's own, or one of a test. */
+export type OutboundFetch = (url: string, init: RequestInit) => Promise<Response>;
