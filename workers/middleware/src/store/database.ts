@@ -28,10 +28,14 @@ export async function runBatch<const Statements extends readonly [Statement, ...
   }
 }
 
+/** Whether a batch was refused because something else was quicker. */
+export function isConflict(error: unknown): error is RubotError {
+  return RubotError.is(error) && error.code === 'conflict';
+}
+
 /** Whether a batch was refused by this constraint: its name, or the columns that it makes unique, as SQLite tells them. */
 export function isConstraintBroken(error: unknown, constraint: string): boolean {
-  if (!RubotError.is(error) || error.code !== 'conflict') return false;
-  return textOf(error.cause).includes(`constraint failed: ${constraint}`);
+  return isConflict(error) && textOf(error.cause).includes(`constraint failed: ${constraint}`);
 }
 
 /** https://developers.cloudflare.com/d1/observability/debug-d1/#error-list */

@@ -1,8 +1,12 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
-import { type Database, runBatch } from './database.ts';
+import { and, asc, eq, exists, gt } from 'drizzle-orm';
+import { commitAudited } from './audit/append-entry.ts';
+import type { Auditing } from './audit/auditing.ts';
+import { isBrokenPrecondition, requireThat } from './audit/require-that.ts';
+import { type Database, isConflict, runBatch } from './database.ts';
 import { identityBindings, tenants } from './schema.ts';
 
 export type IdentityBindingRow = typeof identityBindings.$inferSelect;
+export type NewBinding = Pick<IdentityBindingRow, 'senderId' | 'tenantId'>;
 
 export interface BindingPage {
   readonly limit: number;
@@ -13,24 +17,38 @@ export interface BindingPage {
 
 export interface IdentityBindingStore {
   /** The binding that stands afterwards, which may be an earlier one; `undefined` when there is no such tenant. */
-  bind(input: {
-    readonly senderId: string;
-    readonly tenantId: string;
-  }): Promise<{ binding: IdentityBindingRow; isNew: boolean } | undefined>;
+  bind(auditing: Auditing, input: NewBinding): Promise<{ binding: IdentityBindingRow; isNew: boolean } | undefined>;
   list(page: BindingPage): Promise<readonly IdentityBindingRow[]>;
   find(senderId: string): Promise<IdentityBindingRow | undefined>;
-  /** `false` when there was none. */
-  unbind(senderId: string): Promise<boolean>;
+  /** `false` when it does not stand any more. */
+  unbind(auditing: Auditing, binding: NewBinding): Promise<boolean>;
 }
 
 export function createIdentityBindingStore(database: Database): IdentityBindingStore {
+  async function find(senderId: string): Promise<IdentityBindingRow | undefined> {
+    const [[binding]] = await runBatch(database, [selectBinding(database, senderId)]);
+    return binding;
+  }
+
   return {
-    async bind({ senderId, tenantId }) {
-      const [inserted, [binding]] = await runBatch(database, [
-        insertForKnownTenant(database, senderId, tenantId),
-        database.select().from(identityBindings).where(eq(identityBindings.senderId, senderId)),
+    find,
+    async bind(auditing, { senderId, tenantId }) {
+      const [[tenant], [existing]] = await runBatch(database, [
+        database.select({ tenantId: tenants.tenantId }).from(tenants).where(eq(tenants.tenantId, tenantId)),
+        selectBinding(database, senderId),
       ]);
-      return binding === undefined ? undefined : { binding, isNew: inserted.length > 0 };
+      if (tenant === undefined) return undefined;
+      if (existing !== undefined) return { binding: existing, isNew: false };
+      const binding = { senderId, tenantId, createdAt: new Date().toISOString() };
+      try {
+        const record = { chain: tenantId, action: 'binding.created', target: senderId };
+        await commitAudited(database, auditing, record, [database.insert(identityBindings).values(binding)]);
+        return { binding, isNew: true };
+      } catch (error) {
+        const quicker = isConflict(error) ? await find(senderId) : undefined;
+        if (quicker === undefined) throw error;
+        return { binding: quicker, isNew: false };
+      }
     },
     async list({ limit, after, tenantId }) {
       const [bindings] = await runBatch(database, [
@@ -48,34 +66,22 @@ export function createIdentityBindingStore(database: Database): IdentityBindingS
       ]);
       return bindings;
     },
-    async find(senderId) {
-      const [[binding]] = await runBatch(database, [
-        database.select().from(identityBindings).where(eq(identityBindings.senderId, senderId)),
-      ]);
-      return binding;
-    },
-    async unbind(senderId) {
-      const [deleted] = await runBatch(database, [
-        database.delete(identityBindings).where(eq(identityBindings.senderId, senderId)).returning(),
-      ]);
-      return deleted.length > 0;
+    async unbind(auditing, { senderId, tenantId }) {
+      const stands = and(eq(identityBindings.senderId, senderId), eq(identityBindings.tenantId, tenantId));
+      try {
+        await commitAudited(database, auditing, { chain: tenantId, action: 'binding.deleted', target: senderId }, [
+          requireThat(database, exists(database.select().from(identityBindings).where(stands))),
+          database.delete(identityBindings).where(stands),
+        ]);
+        return true;
+      } catch (error) {
+        if (isBrokenPrecondition(error)) return false;
+        throw error;
+      }
     },
   };
 }
 
-function insertForKnownTenant(database: Database, senderId: string, tenantId: string) {
-  return database
-    .insert(identityBindings)
-    .select((query) =>
-      query
-        .select({
-          senderId: sql`${senderId}`.as('sender_id'),
-          tenantId: tenants.tenantId,
-          createdAt: sql`${new Date().toISOString()}`.as('created_at'),
-        })
-        .from(tenants)
-        .where(eq(tenants.tenantId, tenantId)),
-    )
-    .onConflictDoNothing()
-    .returning();
+function selectBinding(database: Database, senderId: string) {
+  return database.select().from(identityBindings).where(eq(identityBindings.senderId, senderId));
 }

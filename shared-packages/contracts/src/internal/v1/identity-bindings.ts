@@ -25,3 +25,7 @@ export const ListIdentityBindingsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   tenant_id: TenantId.optional(),
 });
+
+/** `DELETE /admin/identity-bindings/:senderId`: of another tenant's bindings, a tenant's own administrator is told nothing. */
+export const DeleteIdentityBindingQuery = z.object({ tenant_id: TenantId.optional() });
+export type DeleteIdentityBindingQuery = z.infer<typeof DeleteIdentityBindingQuery>;

@@ -1,4 +1,4 @@
-import { CreateIdentityBinding, ListIdentityBindingsQuery } from '@rubot/contracts/identity-bindings';
+import { CreateIdentityBinding, DeleteIdentityBindingQuery, ListIdentityBindingsQuery } from '@rubot/contracts/identity-bindings';
 import { SenderId } from '@rubot/contracts/ids';
 import { readJsonBody } from '@rubot/http/body';
 import { parseInput } from '@rubot/http/parse';
@@ -20,19 +20,20 @@ export function listBindingsHandler({ store }: MiddlewareDeps): Handler<Middlewa
 export function createBindingHandler({ config, store }: MiddlewareDeps): Handler<MiddlewareEnv> {
   return async function createBinding(c) {
     const body = await readJsonBody(c.req.raw, { maxBytes: config.maxBodyBytes });
-    const { binding, isNew } = await createIdentityBinding(store.identityBindings, parseInput(CreateIdentityBinding, body.value));
+    const { binding, isNew } = await createIdentityBinding(store, c.get('auditing'), parseInput(CreateIdentityBinding, body.value));
     c.get('span').annotate({ tenant_id: binding.tenant_id, sender_id: binding.sender_id });
     if (isNew) c.get('span').log('binding.created');
     return c.json(binding, isNew ? 201 : 200);
   };
 }
 
-/** `DELETE /internal/identity-bindings/:senderId` */
+/** `DELETE /internal/identity-bindings/:senderId?tenant_id=` */
 export function deleteBindingHandler({ store }: MiddlewareDeps): Handler<MiddlewareEnv> {
   return async function deleteBinding(c) {
     const senderId = parseInput(SenderId, c.req.param('senderId'), 'sender_id');
-    await deleteIdentityBinding(store.identityBindings, senderId);
-    c.get('span').annotate({ sender_id: senderId });
+    const { tenant_id: tenantId } = parseInput(DeleteIdentityBindingQuery, c.req.query());
+    c.get('span').annotate({ sender_id: senderId, ...(tenantId === undefined ? {} : { tenant_id: tenantId }) });
+    await deleteIdentityBinding(store, c.get('auditing'), senderId, tenantId);
     c.get('span').log('binding.deleted');
     return c.body(null, 204);
   };

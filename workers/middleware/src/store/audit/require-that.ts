@@ -1,4 +1,4 @@
-import { RubotError } from '@rubot/errors';
+import type { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
 import { type Database, isConstraintBroken, type Statement } from '../database.ts';
 import { preconditions } from '../schema.ts';
@@ -10,5 +10,5 @@ export function requireThat(database: Database, condition: SQL): Statement {
 
 /** Whether a batch was refused because of `requireThat`, and not by another constraint. */
 export function isBrokenPrecondition(error: unknown): error is RubotError {
-  return RubotError.is(error) && isConstraintBroken(error, 'preconditions_hold');
+  return isConstraintBroken(error, 'preconditions_hold');
 }

@@ -10,7 +10,7 @@ import { type SignedHeads, signHeadsAnew } from './sign-heads-anew.ts';
 
 /** What was done and what was refused, as it can be read; changes write to it themselves, with `commitAudited`. */
 export interface AuditTrail {
-  /** Tells of something that was not done; `false` when it was left out as one too many. */
+  /** Tells of something that was not done, in the platform's chain where there is no such tenant; `false` when it was left out as one too many. */
   append(auditing: Auditing, record: AuditRecord & { readonly outcome: Exclude<AuditOutcome, 'done'> }): Promise<boolean>;
   /** Whether somebody would ever read it: the chain of a tenant, or the platform's. */
   isChain(chain: string): Promise<boolean>;
@@ -37,14 +37,12 @@ const EXPORTED = {
 
 export function createAuditTrail(database: Database): AuditTrail {
   return {
-    append: (auditing, record) => appendAudit(database, auditing, record),
-    async isChain(chain) {
-      if (chain === PLATFORM_CHAIN) return true;
-      const [found] = await runBatch(database, [
-        database.select({ tenantId: tenants.tenantId }).from(tenants).where(eq(tenants.tenantId, chain)),
-      ]);
-      return found.length > 0;
+    async append(auditing, record) {
+      if (await isChain(database, record.chain)) return appendAudit(database, auditing, record);
+      const details = { ...record.details, tenant_id: record.chain };
+      return appendAudit(database, auditing, { ...record, chain: PLATFORM_CHAIN, details });
     },
+    isChain: (chain) => isChain(database, chain),
     async readEntries(chain, { after_seq: afterSeq, limit }) {
       // From the start there is no lower bound: a row that was put before the first one is to be seen.
       const behind = afterSeq === 0 ? undefined : gt(auditEntries.seq, afterSeq);
@@ -65,6 +63,14 @@ export function createAuditTrail(database: Database): AuditTrail {
     },
     signHeadsAnew: (keys) => signHeadsAnew(database, keys),
   };
+}
+
+async function isChain(database: Database, chain: string): Promise<boolean> {
+  if (chain === PLATFORM_CHAIN) return true;
+  const [found] = await runBatch(database, [
+    database.select({ tenantId: tenants.tenantId }).from(tenants).where(eq(tenants.tenantId, chain)),
+  ]);
+  return found.length > 0;
 }
 
 function readDetails(text: string): Record<string, unknown> {

@@ -1,21 +1,33 @@
 import type { CreateIdentityBinding, IdentityBinding } from '@rubot/contracts/identity-bindings';
 import { RubotError } from '@rubot/errors';
-import type { IdentityBindingStore } from '../../store/identity-bindings.ts';
+import type { Auditing } from '../../store/audit/auditing.ts';
+import type { Store } from '../../store/store.ts';
+import { auditFailures } from '../audit/audit-failures.ts';
 import { toIdentityBinding } from './list.ts';
+import { assertNoTokenSender } from './token-sender.ts';
 
-/** @throws RubotError `not_found` for an unknown tenant, `conflict` for a sender that is bound to another one */
+interface CreatedBinding {
+  readonly binding: IdentityBinding;
+  readonly isNew: boolean;
+}
+
+/** @throws RubotError `not_found` for an unknown tenant, `conflict` for a sender that is bound to another one, `invalid_request` for that of a token */
 export async function createIdentityBinding(
-  bindings: IdentityBindingStore,
-  { sender_id: senderId, tenant_id: tenantId }: CreateIdentityBinding,
-): Promise<{ binding: IdentityBinding; isNew: boolean }> {
-  const outcome = await bindings.bind({ senderId, tenantId });
-  if (outcome === undefined) {
-    throw new RubotError('not_found', `There is no tenant ${tenantId}. Create it first, with POST /internal/tenants at the middleware.`, {
-      param: 'tenant_id',
-    });
-  }
-  if (outcome.binding.tenantId !== tenantId) {
+  { audit, identityBindings }: Store,
+  auditing: Auditing,
+  input: CreateIdentityBinding,
+): Promise<CreatedBinding> {
+  const { sender_id: senderId, tenant_id: tenantId } = input;
+  assertNoTokenSender(senderId);
+  const outcome = await auditFailures(audit, auditing, { chain: tenantId, action: 'binding.created', target: senderId }, async () => {
+    const bound = await identityBindings.bind(auditing, { senderId, tenantId });
+    if (bound === undefined) {
+      throw new RubotError('not_found', `There is no tenant ${tenantId}. Create it first, with POST /internal/tenants at the middleware.`, {
+        param: 'tenant_id',
+      });
+    }
+    if (bound.binding.tenantId === tenantId) return bound;
     throw new RubotError('conflict', `Sender ${senderId} is bound to another tenant. Delete that binding first.`, { param: 'sender_id' });
-  }
+  });
   return { binding: toIdentityBinding(outcome.binding), isNew: outcome.isNew };
 }
