@@ -10,11 +10,13 @@ import { requireScope } from './middleware/require-scope.ts';
 import { challengeHandler } from './routes/challenge.ts';
 import { listConnectionsHandler } from './routes/data/connections.ts';
 import { callToolHandler, listToolsHandler } from './routes/data/tools.ts';
+import { issueHandleHandler, redeemHandleHandler } from './routes/internal/action-handles.ts';
 import { verifyBearerHandler } from './routes/internal/bearers.ts';
 import { diagnosisHandler } from './routes/internal/diagnosis.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/internal/identity-bindings.ts';
 import { resolveSessionHandler } from './routes/internal/sessions.ts';
-import { saveTenantHandler } from './routes/internal/tenants.ts';
+import { findTenantHandler, listTenantsHandler, saveTenantAccessHandler, saveTenantHandler } from './routes/internal/tenants.ts';
+import { issueTokenHandler, listTokensHandler, resolveTokenHandler, revokeTokenHandler } from './routes/internal/tokens.ts';
 import { readinessHandler } from './routes/readyz.ts';
 
 export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
@@ -31,7 +33,16 @@ export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
   app.get('/internal/diagnosis', diagnosisHandler(deps));
   app.post('/internal/sessions/resolve', resolveSessionHandler(deps));
   app.post('/internal/bearers/verify', verifyBearerHandler(deps));
+  app.post('/internal/tokens/resolve', resolveTokenHandler(deps));
+  app.post('/internal/action-handles/redeem', redeemHandleHandler(deps));
+  app.get('/internal/tenants', listTenantsHandler(deps));
   app.post('/internal/tenants', saveTenantHandler(deps));
+  app.get('/internal/tenants/:tenant', findTenantHandler(deps));
+  app.put('/internal/tenants/:tenant/access', saveTenantAccessHandler(deps));
+  app.get('/internal/tenants/:tenant/tokens', listTokensHandler(deps));
+  app.post('/internal/tenants/:tenant/tokens', issueTokenHandler(deps));
+  app.delete('/internal/tenants/:tenant/tokens/:tokenId', revokeTokenHandler(deps));
+  app.post('/internal/tenants/:tenant/tokens/:tokenId/action-handles', issueHandleHandler(deps));
   app.get('/internal/identity-bindings', listBindingsHandler(deps));
   app.post('/internal/identity-bindings', createBindingHandler(deps));
   app.delete('/internal/identity-bindings/:senderId', deleteBindingHandler(deps));

@@ -8,5 +8,9 @@ export const MIDDLEWARE_EVENTS = {
   'binding.created': { level: 'info', message: 'a sender was bound to a tenant' },
   'binding.deleted': { level: 'info', message: 'a sender was unbound from its tenant' },
   'tenant.saved': { level: 'info', message: 'a tenant was created or changed' },
+  'token.issued': { level: 'info', message: 'an API token was issued' },
+  'token.revoked': { level: 'info', message: 'an API token was revoked' },
+  'handle.issued': { level: 'info', message: 'a handle was made for an action of an API token' },
+  'handle.redeemed': { level: 'info', message: 'a bearer may be made from a handle' },
   'tool.called': { level: 'info', message: 'a tool call ended' },
 } as const;

@@ -1,7 +1,24 @@
 import { RubotError } from '@rubot/errors';
 
 /** Why access was refused: for the log alone, as whoever tries keys and names learns nothing from us. */
-export type RefusalReason = 'tenant_mismatch' | 'scope_missing' | 'sender_unbound' | 'session_of_another_sender';
+export type RefusalReason =
+  | 'tenant_mismatch'
+  | 'scope_missing'
+  | 'sender_unbound'
+  | 'session_of_another_sender'
+  | 'tool_not_enabled'
+  | 'issuer_unknown'
+  | 'issuer_ended'
+  | 'scopes_exceed_issuer'
+  | 'lifetime_exceeds_issuer'
+  | 'limits_exceed_issuer'
+  | 'scopes_exceed_token'
+  | 'scopes_exceed_handle'
+  | 'token_ended'
+  | 'handle_unknown'
+  | 'handle_of_another_token'
+  | 'handle_of_another_action'
+  | 'handle_expired';
 
 /** The holder of a good bearer asks for what it does not open. */
 export function refuseBearer(reason: RefusalReason): RubotError {

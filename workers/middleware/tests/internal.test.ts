@@ -236,7 +236,8 @@ describe('POST /internal/tenants', () => {
     const again = await middleware.internal('POST', 'tenants', tenant);
     expect([created.status, again.status]).toEqual([201, 200]);
     const body = (await created.json()) as object;
-    expect(body).toEqual({ ...tenant, created_at: expect.any(String) });
+    const defaults = { tool_policy: 'all', tools: [], approve_writes: false, limits: {} };
+    expect(body).toEqual({ ...tenant, ...defaults, created_at: expect.any(String) });
     expect(await again.json()).toEqual(body);
     const changed = await middleware.internal('POST', 'tenants', { tenant_id: 'acme', name: 'Acme Ltd' });
     expect(await changed.json()).toEqual({ ...body, name: 'Acme Ltd', agent_policy: 'all', agents: [] });

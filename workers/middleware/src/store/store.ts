@@ -1,4 +1,6 @@
 import type { D1Database } from '@cloudflare/workers-types';
+import { type ActionHandleStore, createActionHandleStore } from './action-handles.ts';
+import { type ApiTokenStore, createApiTokenStore } from './api-tokens.ts';
 import type { Auditing } from './audit/auditing.ts';
 import { type AuditTrail, createAuditTrail } from './audit/trail.ts';
 import { openDatabase, runBatch } from './database.ts';
@@ -14,6 +16,8 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly identityBindings: IdentityBindingStore;
   readonly tenants: TenantStore;
+  readonly apiTokens: ApiTokenStore;
+  readonly actionHandles: ActionHandleStore;
   readonly audit: AuditTrail;
   openTenantData(caller: DataCaller, auditing: Auditing): TenantData;
   readMigrations(): Promise<Migrations>;
@@ -27,6 +31,8 @@ export function createStore(binding: D1Database): Store {
     sessions: createSessionStore(database),
     identityBindings: createIdentityBindingStore(database),
     tenants: createTenantStore(database),
+    apiTokens: createApiTokenStore(database),
+    actionHandles: createActionHandleStore(database),
     audit: createAuditTrail(database),
     openTenantData: (caller, auditing) => openTenantData(database, caller, auditing),
     readMigrations: () => readMigrations(database),

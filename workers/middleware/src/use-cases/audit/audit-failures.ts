@@ -1,3 +1,4 @@
+import { PLATFORM_CHAIN } from '@rubot/contracts/audit';
 import { RubotError } from '@rubot/errors';
 import type { Auditing, AuditRecord } from '../../store/audit/auditing.ts';
 import type { AuditTrail } from '../../store/audit/trail.ts';
@@ -12,10 +13,21 @@ export async function auditFailures<Result>(
   try {
     return await change();
   } catch (thrown) {
-    const { code, status } = RubotError.from(thrown);
-    const outcome = status < 500 ? 'refused' : 'failed';
     // Where the database is what failed, this fails too; the caller, and the log, are told of the first failure.
-    await trail.append(auditing, { ...record, outcome, details: { ...record.details, code } }).catch(() => undefined);
+    await tell(trail, auditing, record, RubotError.from(thrown)).catch(() => undefined);
     throw thrown;
   }
+}
+
+async function tell(
+  trail: AuditTrail,
+  auditing: Auditing,
+  record: AuditRecord,
+  { code, status, operatorDetail }: RubotError,
+): Promise<void> {
+  const outcome = status < 500 ? 'refused' : 'failed';
+  const reason = status < 500 ? operatorDetail : undefined;
+  // A tenant that is not there has no chain that anybody would read.
+  const chain = (await trail.isChain(record.chain)) ? record.chain : PLATFORM_CHAIN;
+  await trail.append(auditing, { ...record, chain, outcome, details: { ...record.details, code, reason } });
 }
