@@ -68,7 +68,7 @@ describe('POST /internal/sessions/resolve', () => {
 
   it('answers with the tenant, and with every agent by default', async () => {
     const { tenantId, senderId } = await middleware.newTenant();
-    const expected = { status: 'linked', tenant_id: tenantId, allowed_agents: null };
+    const expected = { status: 'linked', tenant_id: tenantId, allowed_agents: null, limits: {} };
     expect(await (await resolve('first', senderId)).json()).toEqual(expected);
     expect(await (await resolve('first', senderId)).json()).toEqual(expected);
   });

@@ -1,3 +1,4 @@
+import type { Limits } from '@rubot/contracts/limits';
 import type { ResolveSessionRequest } from '@rubot/contracts/sessions';
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { type Database, runBatch } from './database.ts';
@@ -8,9 +9,14 @@ export interface SessionOwner {
   readonly ownerId: string | undefined;
   readonly isNew: boolean;
   /** The asking sender's tenant; `undefined` for one that is not linked. */
-  readonly tenant:
-    | { readonly tenantId: string; readonly agentPolicy: 'all' | 'listed'; readonly enabledAgents: readonly string[] }
-    | undefined;
+  readonly tenant: AskingTenant | undefined;
+}
+
+interface AskingTenant {
+  readonly tenantId: string;
+  readonly agentPolicy: 'all' | 'listed';
+  readonly enabledAgents: readonly string[];
+  readonly limits: Limits;
 }
 
 export interface SessionStore {
@@ -31,7 +37,7 @@ export function createSessionStore(database: Database): SessionStore {
           .innerJoin(identityBindings, eq(identityBindings.tenantId, sessions.tenantId))
           .where(and(isAsking, eq(sessions.sessionId, sessionId))),
         database
-          .select({ tenantId: identityBindings.tenantId, agentPolicy: tenants.agentPolicy })
+          .select({ tenantId: identityBindings.tenantId, agentPolicy: tenants.agentPolicy, limits: tenants.limits })
           .from(identityBindings)
           .innerJoin(tenants, eq(tenants.tenantId, identityBindings.tenantId))
           .where(isAsking),

@@ -13,7 +13,7 @@ export function resolveSessionHandler({ config, store }: MiddlewareDeps): Handle
     const request = parseInput(ResolveSessionRequest, body.value);
     const span = c.get('span');
     span.annotate({ chat_source_session_id: request.session_id, sender_id: request.sender_id });
-    const { answer, isNew } = await resolveSession(store.sessions, request);
+    const { answer, isNew } = await resolveSession(store, c.get('auditing'), request);
     if (answer.status === 'linked') span.annotate({ tenant_id: answer.tenant_id });
     if (isNew) span.log('session.bound');
     return c.json(answer);

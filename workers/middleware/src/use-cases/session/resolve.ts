@@ -1,6 +1,7 @@
 import type { ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
 import { refuseSession } from '../../refusal.ts';
-import type { SessionStore } from '../../store/sessions.ts';
+import type { Auditing } from '../../store/audit/auditing.ts';
+import type { Store } from '../../store/store.ts';
 
 export interface ResolvedSession {
   readonly answer: ResolveSessionResponse;
@@ -14,10 +15,21 @@ export interface ResolvedSession {
  *
  * @throws RubotError `forbidden` for a session of another sender
  */
-export async function resolveSession(sessions: SessionStore, request: ResolveSessionRequest): Promise<ResolvedSession> {
+export async function resolveSession(
+  { sessions, audit }: Pick<Store, 'sessions' | 'audit'>,
+  auditing: Auditing,
+  request: ResolveSessionRequest,
+): Promise<ResolvedSession> {
   const { ownerId, tenant, isNew } = await sessions.claim(request);
-  if (ownerId !== undefined && ownerId !== request.sender_id) throw refuseSession();
   if (tenant === undefined) return { answer: { status: 'unlinked' }, isNew };
-  const allowedAgents = tenant.agentPolicy === 'all' ? null : [...tenant.enabledAgents];
-  return { answer: { status: 'linked', tenant_id: tenant.tenantId, allowed_agents: allowedAgents }, isNew };
+  const { tenantId, agentPolicy, enabledAgents, limits } = tenant;
+  if (ownerId !== undefined && ownerId !== request.sender_id) {
+    const refusal = refuseSession();
+    const details = { sender_id: request.sender_id, reason: refusal.operatorDetail };
+    const target = `session:${request.session_id}`;
+    await audit.append(auditing, { chain: tenantId, action: 'access.refused', target, outcome: 'refused', details });
+    throw refusal;
+  }
+  const allowedAgents = agentPolicy === 'all' ? null : [...enabledAgents];
+  return { answer: { status: 'linked', tenant_id: tenantId, allowed_agents: allowedAgents, limits }, isNew };
 }
