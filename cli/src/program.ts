@@ -2,6 +2,7 @@ import { EnvironmentError } from '@rubot/config/parse-env';
 import { RubotError } from '@rubot/errors';
 import { Command, CommanderError } from 'commander';
 import { addDeadLettersCommand } from './commands/dead-letters.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addSmokeCommand } from './commands/smoke.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import type { CliContext } from './context.ts';
@@ -21,6 +22,7 @@ function createProgram(context: CliContext): Command {
     });
   addTraceCommand(program, context);
   addSmokeCommand(program, context);
+  addDoctorCommand(program, context);
   addDeadLettersCommand(program, context);
   return program;
 }

@@ -17,7 +17,7 @@ export interface PeerToAsk extends Pair {
   readonly hopKey?: string;
   /** By the names of the secrets: what fails while one differs, as a sentence. */
   readonly breaks: Readonly<Record<string, string>>;
-  readonly identity: Pick<ServiceIdentity, 'environment'>;
+  readonly identity: Partial<Pick<ServiceIdentity, 'environment'>>;
   /** What fails while it cannot be reached, and where to look, as sentences. */
   readonly unreachable: string;
   /** Rejects with a RubotError when there is no answer in time. */
@@ -78,7 +78,7 @@ function judgeIdentity({ to, service, identity, ...peer }: PeerToAsk, details: S
       `The address leads elsewhere. Set it to that of ${service}.`,
     );
   }
-  if (details.environment !== identity.environment) {
+  if (identity.environment !== undefined && details.environment !== identity.environment) {
     return problem(
       version,
       `the ${to} is of ${details.environment}, and the ${peer.from} of ${identity.environment}`,
