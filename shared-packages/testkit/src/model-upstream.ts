@@ -49,8 +49,10 @@ export interface ModelUpstream {
   readonly url: string;
   /** Every request so far, oldest first. */
   readonly requests: readonly ModelExchange[];
-  /** Queues what happens to the next requests; with an empty queue the model answers "ok". */
+  /** Queues what happens to the next requests. */
   script(...scripts: ModelScript[]): void;
+  /** What happens from now on to requests for which nothing is queued; at first, the model answers "ok". */
+  otherwise(script: ModelScript): void;
   /** Resolves with the first request that arrives after this call. */
   nextRequest(): Promise<ModelExchange>;
   close(): Promise<void>;
@@ -60,12 +62,13 @@ export async function startModelUpstream(): Promise<ModelUpstream> {
   const requests: ModelExchange[] = [];
   const scripts: ModelScript[] = [];
   const waiting: ((exchange: ModelExchange) => void)[] = [];
+  let fallback: ModelScript = { text: 'ok' };
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = createExchange(request, response, await readBody(request));
     requests.push(exchange);
     waiting.shift()?.(exchange);
-    await play(scripts.shift() ?? { text: 'ok' }, exchange);
+    await play(scripts.shift() ?? fallback, exchange);
   }
 
   const server = createServer((request, response) => {
@@ -78,6 +81,9 @@ export async function startModelUpstream(): Promise<ModelUpstream> {
     requests,
     script(...added) {
       scripts.push(...added);
+    },
+    otherwise(script) {
+      fallback = script;
     },
     nextRequest: () => new Promise((resolve) => waiting.push(resolve)),
     close: () => closeServer(server),
