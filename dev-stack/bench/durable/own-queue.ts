@@ -91,6 +91,8 @@ function assemble(db: Database, tickets: ReturnType<typeof createTickets>) {
     watchIntervalMs: POLL_MS,
     onQueued: (slotType) => dispatcher.hint(slotType),
     onEnded() {},
+    settle: async () => {},
+    prices: undefined,
   });
 
   async function work({ runId, writer }: ClaimedRun): Promise<void> {
@@ -125,6 +127,7 @@ function toRun(tenantId: string): NewRun {
     allowedAgents: null,
     timeoutMs: 60_000,
     isBackground: true,
+    isLimited: false,
     priority: 'normal',
     slotType: 'cpu',
     traceId: 'a'.repeat(32),

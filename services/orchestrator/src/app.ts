@@ -13,6 +13,7 @@ import { listModelsHandler } from './routes/models.ts';
 import { readinessHandler } from './routes/readyz.ts';
 import { listRunEventsHandler } from './routes/run-events.ts';
 import { cancelRunHandler, listRunsHandler, retrieveRunHandler } from './routes/runs.ts';
+import { retrieveTraceHandler } from './routes/traces.ts';
 
 /** A process that only works on runs: it takes them out of the queue, and answers nobody but its host. */
 export function createWorkerApp(deps: OrchestratorDeps): Hono<BaseEnv> {
@@ -41,6 +42,7 @@ export function createOrchestratorApp(deps: OrchestratorDeps): Hono<BaseEnv> {
   app.get('/v1/runs/:runId/events', listRunEventsHandler(deps));
   app.post('/v1/runs/:runId/cancel', cancelRunHandler(deps));
   app.post('/v1/runs/:runId/approvals/:toolCallId', decideHandler(deps));
+  app.get('/v1/traces/:traceId', retrieveTraceHandler(deps));
 
   app.use('/admin/*', requireHopKey(deps.config.secrets.gatewayApiKey, 'GATEWAY_API_KEY'));
   app.post('/admin/diagnosis', diagnosisHandler(deps));

@@ -11,6 +11,8 @@ import { createGatewayClient, type GatewayClient } from './clients/gateway.ts';
 import type { OrchestratorConfig } from './env.ts';
 import { ORCHESTRATOR_EVENTS } from './events.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { createReservations } from './limits/postgres/reservations.ts';
+import type { Reservations } from './limits/reservations.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { observeAttempts } from './metrics/observe-attempts.ts';
 import { observeRuns } from './metrics/observe-runs.ts';
@@ -37,6 +39,7 @@ import { type WorkOnRunDeps, workOnRun } from './runs/work-on-run.ts';
 export interface OrchestratorDeps extends WorkOnRunDeps {
   readonly config: OrchestratorConfig;
   readonly runs: RunStore;
+  readonly reservations: Reservations;
   readonly slots: Slots;
   readonly dispatcher: Dispatcher;
   readonly lifecycle: Lifecycle;
@@ -80,6 +83,7 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
   const readFigures = () => readQueueFigures(database.db, config.runs);
   const metrics = createMetrics({ slots, poolUse: database.use, readFigures, isScraped: secrets.metricsApiKey !== undefined });
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const reservations = createReservations({ db: database.db, ...now });
   const store = createPostgresRunStore({
     db: database.db,
     tickets,
@@ -87,6 +91,8 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
     ...toStoreOptions(config),
     onQueued: (slotType) => dispatcher.hint(slotType),
     onEnded: metrics.runs.ended,
+    settle: (runId) => reservations.settle(runId).catch((error: unknown) => logger.log('limits.unsettled', { error }, { run_id: runId })),
+    prices: config.limits.prices,
   });
   const runs = observeRuns(store, metrics.runs);
   const work = (claimed: ClaimedRun) => workOnRun(claimed, deps);
@@ -100,6 +106,7 @@ export function buildDeps(config: OrchestratorConfig, overrides: DepsOverrides =
     plannerModel: overrides.plannerModel ?? createAiPlanner(model),
     plannerTimeoutMs: config.planner.timeoutMs,
     runs,
+    reservations,
     slots,
     dispatcher,
     activeRuns: observeAttempts(createActiveRuns({ runs, slots, heartbeatMs: config.runs.heartbeatMs, logger }), metrics.runs),
@@ -130,8 +137,8 @@ interface Tools {
 }
 
 function tend(deps: OrchestratorDeps, { tickets, database, workerId }: Tools): Background & Pick<BuiltDeps, 'sweeper' | 'keeper'> {
-  const { config, logger, runs, slots, metrics, directory } = deps;
-  const sweeper = createSweeper({ runs, intervalMs: config.runs.sweepIntervalMs, onSwept: metrics.runs.swept, logger });
+  const { config, logger, runs, reservations, slots, metrics, directory } = deps;
+  const sweeper = createSweeper({ runs, reservations, intervalMs: config.runs.sweepIntervalMs, onSwept: metrics.runs.swept, logger });
   const keeper = createKeeper({ prunings: createPrunings({ db: database, tickets, retention: config.runs.retention }), logger });
   const presence = createPresence({
     tell: () => tellWorker(database, { workerId, role: config.role, slots: countSlots(slots) }),

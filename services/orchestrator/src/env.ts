@@ -15,6 +15,8 @@ import {
 } from '@rubot/models/variables';
 import { z } from 'zod';
 import { type AgentRegistry, AgentRegistryJson } from './agents/registry.ts';
+import { findLimitProblems, type LimitsConfig, limitVariables, toLimitsConfig } from './limits/variables.ts';
+import { parseJson } from './parse-json.ts';
 import { parseSlotCounts, type SlotCounts } from './queue/slots.ts';
 import type { TenantLimits } from './runs/postgres/store-context.ts';
 
@@ -44,14 +46,6 @@ const AgentLimitsJson = z.string().transform((text, context): ReadonlyMap<string
   context.addIssue({ code: 'custom', message: 'must be a JSON object of agent ids and numbers from 1 on, such as {"tables":10}' });
   return z.NEVER;
 });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 export const orchestratorVariables = {
   ENVIRONMENT: sharedVariables.ENVIRONMENT,
@@ -90,6 +84,7 @@ export const orchestratorVariables = {
     description: 'Most runs at a time, over all processes, by agent id. An agent that is not named has no limit.',
     example: '{"tables":10}',
   }),
+  ...limitVariables,
   RUN_TIMEOUT_MS: milliseconds(1_000, 900_000, 'How long one attempt of a run may take for which nobody waits.'),
   RUN_MAX_RETRIES: variable(z.coerce.number().int().min(0).max(20).default(3), {
     description: 'How often a run for which nobody waits is tried again, after failures that may pass.',
@@ -160,6 +155,7 @@ export interface OrchestratorConfig {
   readonly gatewayUrl: string | undefined;
   readonly agents: AgentsConfig;
   readonly runs: RunsConfig;
+  readonly limits: LimitsConfig;
   readonly planner: { readonly specifier: string; readonly timeoutMs: number };
   readonly secrets: OrchestratorSecrets;
 }
@@ -206,6 +202,7 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
     source,
     crossCheck: (parsed) => [
       ...findModelProblems(parsed, plannerOverride(parsed.PLANNER_MODEL)),
+      ...findLimitProblems(parsed),
       ...(parsed.HEALTH_TIMEOUT_MS < parsed.HEALTH_INTERVAL_MS ? [] : ['HEALTH_TIMEOUT_MS must be less than HEALTH_INTERVAL_MS']),
       ...(parsed.RUN_HEARTBEAT_MS * 2 <= parsed.RUN_LEASE_MS ? [] : ['RUN_HEARTBEAT_MS must be at most half of RUN_LEASE_MS']),
     ],
@@ -245,6 +242,7 @@ export function readOrchestratorConfig(source: Readonly<Record<string, unknown>>
       sweepIntervalMs: env.SWEEP_INTERVAL_MS,
       eventsPollMs: env.EVENTS_POLL_MS,
     },
+    limits: toLimitsConfig(env),
     planner: { specifier: chooseModel(env, plannerOverride(env.PLANNER_MODEL)), timeoutMs: env.PLANNER_TIMEOUT_MS },
     secrets: {
       gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),

@@ -20,6 +20,7 @@ export const ORCHESTRATOR_EVENTS = {
   'run.left': { level: 'warn', message: 'run goes on elsewhere, or was ended elsewhere' },
   'lease.unrenewed': { level: 'warn', message: 'the store could not be told that runs live' },
   'sweep.failed': { level: 'warn', message: 'the store could not be searched for runs that were left' },
+  'limits.unsettled': { level: 'warn', message: 'what was reserved for a run that has ended could not be settled; it is tried again' },
   'prune.completed': { level: 'info', message: 'what is older than it has to be was thrown away' },
   'prune.failed': { level: 'warn', message: 'what is older than it has to be could not be thrown away' },
   'worker.untold': { level: 'warn', message: 'this process could not say of itself that it is there' },

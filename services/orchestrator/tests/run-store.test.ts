@@ -25,6 +25,7 @@ function toRun(number: number, fields: Partial<NewRun> = {}): NewRun {
     isBackground: false,
     priority: 'normal',
     slotType: 'cpu',
+    isLimited: false,
     traceId: 'a'.repeat(32),
     spanId: 'b'.repeat(16),
     ...fields,
@@ -57,7 +58,17 @@ async function openStore(database: DatabaseOfTest, leaseMs = 60_000): Promise<Pr
   });
   const limits = { concurrency: undefined, queueDepth: 1_000 };
   const times = { leaseMs, backgroundTimeoutMs: 60_000, watchIntervalMs: 50 };
-  const store = createPostgresRunStore({ db, tickets, workerId: 'test', limits, ...times, onQueued() {}, onEnded() {} });
+  const store = createPostgresRunStore({
+    db,
+    tickets,
+    workerId: 'test',
+    limits,
+    ...times,
+    onQueued() {},
+    onEnded() {},
+    settle: async () => {},
+    prices: undefined,
+  });
   return {
     ...store,
     async begin(run) {

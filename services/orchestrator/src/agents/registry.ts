@@ -1,6 +1,7 @@
 import { toOrigin } from '@rubot/config/variable';
 import { AgentId } from '@rubot/contracts/ids';
 import { z } from 'zod';
+import { parseJson } from '../parse-json.ts';
 
 /** Agent ids, in the order the operator wrote them, each with the origins of its replicas. */
 export type AgentRegistry = ReadonlyMap<string, readonly string[]>;
@@ -58,14 +59,6 @@ function readReplicas(agentId: string, value: unknown, owners: Map<string, strin
     owners.set(origin.data, agentId);
     return [origin.data];
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** JSON.parse keeps the last of two equal keys and says nothing; a string that a colon follows is a key. */

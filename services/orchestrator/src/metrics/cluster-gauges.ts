@@ -41,6 +41,12 @@ export function registerClusterGauges(registry: Registry, readFigures: ReadFigur
   gauge('rubot_dead_letters', 'Runs that were given up, and can be tried again by an operator.', [], (letters, { deadLetterCount }) =>
     letters.set(deadLetterCount),
   );
+  gauge(
+    'rubot_reservations',
+    'Runs that hold something of their limits: they have not ended, or are not settled yet.',
+    [],
+    (held, { reservationCount }) => held.set(reservationCount),
+  );
   gauge('rubot_workers', 'Processes that were heard of within a lease, by role.', ['role'], (workers, { workerCounts }) => {
     for (const [role, count] of workerCounts) workers.set({ role }, count);
   });

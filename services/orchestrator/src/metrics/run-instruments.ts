@@ -15,6 +15,12 @@ export function createRunInstruments(registry: Registry) {
   return {
     accepted: counter('rubot_runs_accepted_total', 'Runs that were let in, by whether a slot was free at once.', 'slot_type', 'entry'),
     refused: counter('rubot_runs_refused_total', 'Runs that were not let in, by the code of the error.', 'code'),
+    limited: counter(
+      'rubot_runs_limited_total',
+      'Of those, runs for which a limit had no room, by the limit and whose it is.',
+      'kind',
+      'owner',
+    ),
     ended: counter('rubot_runs_ended_total', 'Runs to which this process has given their outcome.', 'status'),
     retries: counter('rubot_run_retries_total', 'Attempts that failed and are followed by another.'),
     sweeps: counter('rubot_sweeps_total', 'Looks for runs that their processes had left.'),

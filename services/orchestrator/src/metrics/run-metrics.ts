@@ -2,6 +2,7 @@ import { SLOT_TYPES, type SlotType } from '@rubot/contracts/agent';
 import type { ErrorCode } from '@rubot/contracts/error';
 import { PRIORITIES, type Priority } from '@rubot/contracts/runs';
 import type { Registry } from 'prom-client';
+import { LIMIT_KINDS, LIMIT_OWNERS, type LimitKind, type LimitOwner } from '../limits/limit-kinds.ts';
 import type { RunOutcome, SweepReport } from '../runs/run-store.ts';
 import { createRunInstruments } from './run-instruments.ts';
 
@@ -13,6 +14,8 @@ export type AnswerPath = (typeof ANSWER_PATHS)[number];
 export interface RunMetrics {
   accepted(slotType: SlotType, entry: 'begun' | 'queued'): void;
   refused(code: ErrorCode): void;
+  /** Refused, as this limit has no room. */
+  limited(code: ErrorCode, limit: { readonly kind: LimitKind; readonly owner: LimitOwner }): void;
   /** Taken out of the queue. */
   claimed(slotType: SlotType, priority: Priority, waitedSeconds: number): void;
   /** An attempt is over, and gives its slot back. */
@@ -26,12 +29,16 @@ export interface RunMetrics {
 
 export function createRunMetrics(registry: Registry): RunMetrics {
   const instruments = createRunInstruments(registry);
-  const { accepted, refused, ended, retries, sweeps, swept, duration, held, waited, firstWords } = instruments;
+  const { accepted, refused, limited, ended, retries, sweeps, swept, duration, held, waited, firstWords } = instruments;
   beginAtZero(instruments);
 
   return {
     accepted: (slotType, entry) => accepted.inc({ slot_type: slotType, entry }),
     refused: (code) => refused.inc({ code }),
+    limited(code, { kind, owner }) {
+      refused.inc({ code });
+      limited.inc({ kind, owner });
+    },
     claimed: (slotType, priority, seconds) => waited.observe({ slot_type: slotType, priority }, seconds),
     worked: (slotType, seconds) => held.observe({ slot_type: slotType }, seconds),
     ended(status, seconds) {
@@ -52,7 +59,16 @@ export function createRunMetrics(registry: Registry): RunMetrics {
 const OUTCOMES: readonly RunOutcome['status'][] = ['completed', 'partial', 'failed', 'cancelled'];
 
 /** What has not happened yet is 0 and not absent, so that its first time is a rise. */
-function beginAtZero({ accepted, refused, ended, swept, held, waited, firstWords }: ReturnType<typeof createRunInstruments>): void {
+function beginAtZero({
+  accepted,
+  refused,
+  limited,
+  ended,
+  swept,
+  held,
+  waited,
+  firstWords,
+}: ReturnType<typeof createRunInstruments>): void {
   for (const status of OUTCOMES) ended.inc({ status }, 0);
   for (const outcome of ['requeued', 'buried']) swept.inc({ outcome }, 0);
   for (const path of ANSWER_PATHS) firstWords.zero({ path });
@@ -61,5 +77,6 @@ function beginAtZero({ accepted, refused, ended, swept, held, waited, firstWords
     for (const priority of PRIORITIES) waited.zero({ slot_type: type, priority });
     held.zero({ slot_type: type });
   }
-  refused.inc({ code: 'rate_limited' }, 0);
+  for (const code of ['rate_limited', 'insufficient_quota']) refused.inc({ code }, 0);
+  for (const kind of LIMIT_KINDS) for (const owner of LIMIT_OWNERS) limited.inc({ kind, owner }, 0);
 }

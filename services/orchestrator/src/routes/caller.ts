@@ -1,7 +1,9 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { RunId, SenderId, SessionId, TenantId } from '@rubot/contracts/ids';
+import { CallerLimits } from '@rubot/contracts/limits';
 import { RubotError } from '@rubot/errors';
 import type { z } from 'zod';
+import { parseJson } from '../parse-json.ts';
 import type { Caller } from '../runs/run.ts';
 import type { RunOwner } from '../runs/run-store.ts';
 
@@ -31,6 +33,15 @@ export function readBearerGrant(headers: Headers): string | undefined {
 /** The id that the gateway gave the run, to which the data bearer is bound. @throws RubotError `invalid_request` */
 export function readRunId(headers: Headers): string | undefined {
   return headers.has(HEADERS.runId) ? readHeader(headers, HEADERS.runId, RunId) : undefined;
+}
+
+/** What the caller's tenant and token may use up. @throws RubotError `invalid_request`: limits that cannot be read are not taken for none */
+export function readCallerLimits(headers: Headers): CallerLimits {
+  const text = headers.get(HEADERS.limits);
+  if (text === null) return {};
+  const limits = CallerLimits.safeParse(parseJson(text));
+  if (limits.success) return limits.data;
+  throw wrongHeader(HEADERS.limits, 'must be the limits of the caller, as JSON');
 }
 
 function readHeader(headers: Headers, name: string, schema: z.ZodType<string>): string {

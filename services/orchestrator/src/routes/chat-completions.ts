@@ -8,6 +8,7 @@ import { type Envelope, toEnvelope, toFrames } from '../dispatch/stream.ts';
 import { noticeFirstWords } from '../metrics/notice-first-words.ts';
 import type { Admitted } from '../runs/run-store.ts';
 import { admitRun } from './admit-run.ts';
+import { admitWithinLimits } from './admit-within-limits.ts';
 import { type Reading, readAnswer } from './reading.ts';
 import { type RunRequest, readRunRequest } from './run-request.ts';
 
@@ -16,7 +17,7 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Bas
   return async function createChatCompletion(c) {
     const arrivedAtMs = performance.now();
     const asked = await readRunRequest(c, deps, { isAwaited: true });
-    const admitted = await admitRun(asked, deps);
+    const admitted = await admitWithinLimits(c, asked, deps, () => admitRun(asked, deps));
     const reading = readAnswer(c, deps, asked, admitted);
     const { request } = asked.run;
     const envelope = toEnvelope(reading.runId, request.model, Math.floor(Date.now() / 1_000));

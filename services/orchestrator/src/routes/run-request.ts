@@ -20,15 +20,20 @@ import type { Context } from 'hono';
 import type { Agent } from '../agents/agent.ts';
 import { findEligible } from '../agents/eligible.ts';
 import type { OrchestratorDeps } from '../deps.ts';
+import { type Demand, toDemands } from '../limits/demands.ts';
+import { estimateTokens } from '../limits/estimate.ts';
+import { PLANNER } from '../limits/prices.ts';
 import { slotTypeOf } from '../queue/slot-type.ts';
 import type { Admission, IdempotencyKey, NewRun } from '../runs/run-store.ts';
-import { readBearerGrant, readCaller, readRunId } from './caller.ts';
+import { readBearerGrant, readCaller, readCallerLimits, readRunId } from './caller.ts';
 
 /** What a request for a run comes to, before anything is written. */
 export interface RunRequest extends Omit<Admission, 'mayBegin'> {
   readonly eligible: readonly Agent[];
   /** How long whoever asked waits for the answer. */
   readonly grantedMs: number;
+  /** What it takes of every limit that applies to it. */
+  readonly demands: readonly Demand[];
 }
 
 export interface ReadRunRequestOptions {
@@ -60,6 +65,14 @@ export async function readRunRequest(
   const allowedAgents = parseAllowedAgents(headers.get(HEADERS.allowedAgents));
   const eligible = findEligible(directory, allowedAgents, request.model);
   const grantedMs = toTimeoutMs(readGrantedMs(headers, config.requestTimeoutMs));
+  const demands = toDemands({
+    tenantId,
+    callerLimits: readCallerLimits(headers),
+    globalLimits: config.limits.global,
+    estimate: () => estimateTokens(request, bytes.byteLength, config.limits.reservedTokens),
+    payees: toPayees(eligible),
+    prices: config.limits.prices,
+  });
   const run: NewRun = {
     runId,
     caller,
@@ -72,8 +85,15 @@ export async function readRunRequest(
     slotType: await slotTypeOf(directory, eligible),
     traceId: span.traceId,
     spanId: span.spanId,
+    isLimited: demands.length > 0,
   };
-  return { run, eligible, grantedMs, idempotency, session: memory === 'session' ? strategy : undefined };
+  return { run, eligible, grantedMs, demands, idempotency, session: memory === 'session' ? strategy : undefined };
+}
+
+/** Where there is a choice, the planner makes it. */
+function toPayees(eligible: readonly Agent[]): readonly string[] {
+  const agentIds = eligible.map((agent) => agent.id);
+  return agentIds.length > 1 ? [...agentIds, PLANNER] : agentIds;
 }
 
 /** What is kept back of the time that the gateway grants: enough to tell it what came of the run before it gives up. */

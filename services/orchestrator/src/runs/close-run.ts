@@ -4,6 +4,7 @@ import { toOpenAiError } from '@rubot/errors/to-openai';
 import type { AnswerEnd } from '../dispatch/answer.ts';
 import type { RunningSlice } from '../dispatch/dispatch.ts';
 import type { SliceOutcome } from '../dispatch/slice.ts';
+import { PLANNER } from '../limits/prices.ts';
 import type { Plan } from '../planning/plan.ts';
 import { findPendingCalls, isTransient, sumUsage, toRunStatus, toSliceReport } from './outcome.ts';
 import type { Run } from './run.ts';
@@ -108,6 +109,10 @@ async function finish(
       status,
       slices: outcomes.map(toSliceReport),
       usage,
+      spendings: [
+        { by: PLANNER, usage: planningUsage },
+        ...outcomes.map((outcome) => ({ by: outcome.slice.agent.id, usage: outcome.usage })),
+      ],
       error: error === undefined ? undefined : toOpenAiError(error).error,
       // What an operator may have tried again must not be begun anew beside it.
       freesKey: error?.retryable === true && !isDeadLetter,

@@ -15,6 +15,7 @@ import type {
 } from '@rubot/contracts/runs';
 import type { OpenAiErrorBody } from '@rubot/errors/to-openai';
 import type { AllowedAgents } from '../agents/eligible.ts';
+import type { Spending } from '../limits/prices.ts';
 import type { StoredPlan } from '../planning/stored-plan.ts';
 import type { Caller } from './run.ts';
 
@@ -33,6 +34,8 @@ export interface NewRun {
   readonly slotType: SlotType;
   readonly traceId: string;
   readonly spanId: string;
+  /** True where something was reserved for it (`limits/reservations.ts`); it is let in with its reservation, or not at all. */
+  readonly isLimited: boolean;
 }
 
 /** A request for a run, and how it is to be let in. */
@@ -69,6 +72,8 @@ export interface RunOutcome {
   readonly status: Exclude<RunStatus, OpenStatus>;
   readonly slices: readonly SliceReport[];
   readonly usage: Usage;
+  /** The same by who used it; absent where nobody knows. */
+  readonly spendings?: readonly Spending[];
   readonly error: OpenAiErrorBody['error'] | undefined;
   /** Nothing was begun, so that the same request may be made again under its key. */
   readonly freesKey?: boolean;
@@ -152,13 +157,16 @@ export interface SweepReport {
 export interface RunStore {
   /**
    * @throws RubotError `rate_limited` when too many runs of the tenant wait; `idempotency_mismatch`; `conflict` when the run
-   * exists, as one id is one run, or when its session is being answered and shall not be disturbed
+   * exists, as one id is one run, or when its session is being answered and shall not be disturbed; `unavailable` when what was
+   * reserved for it is gone
    */
   admit(admission: Admission): Promise<Admitted>;
   /** Takes up to so many runs out of the queue, the first in line first. Any number of processes may try at once: each run goes to one. */
   claimQueued(slotType: SlotType, limit: number): Promise<readonly ClaimedRun[]>;
   find(runId: string, owner: RunOwner): Promise<RunResource | undefined>;
   list(query: ListRunsQuery, owner: RunOwner): Promise<readonly RunResource[]>;
+  /** The owner's runs of one trace, the newest so many of them, oldest first. */
+  listOfTrace(traceId: string, limit: number, owner: RunOwner): Promise<readonly RunResource[]>;
   /** In order, from the one after `afterSeq`. */
   readEvents(runId: string, afterSeq: number, limit: number): Promise<readonly RunEvent[]>;
   /** Number of the newest event of this type, or 0. */

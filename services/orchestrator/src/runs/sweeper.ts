@@ -1,5 +1,6 @@
 import type { Logger } from '@rubot/logging';
 import type { ORCHESTRATOR_EVENTS } from '../events.ts';
+import type { Reservations } from '../limits/reservations.ts';
 import type { RunStore, SweepReport } from './run-store.ts';
 
 export interface Sweeper {
@@ -13,6 +14,7 @@ export interface Sweeper {
 
 export interface SweeperOptions {
   readonly runs: Pick<RunStore, 'requeueLapsed' | 'checkReady'>;
+  readonly reservations: Pick<Reservations, 'sweep'>;
   readonly intervalMs: number;
   readonly onSwept: (report: SweepReport) => void;
   readonly logger: Logger<typeof ORCHESTRATOR_EVENTS>;
@@ -26,7 +28,7 @@ const GRACE_MS = 2_000;
  * Recovery that never stops: one that ran at boot alone would strand whatever fell over while it ran. Looking twice, or
  * from many processes at once, does no harm.
  */
-export function createSweeper({ runs, intervalMs, onSwept, logger }: SweeperOptions): Sweeper {
+export function createSweeper({ runs, reservations, intervalMs, onSwept, logger }: SweeperOptions): Sweeper {
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
   let wasAway = false;
@@ -38,6 +40,7 @@ export function createSweeper({ runs, intervalMs, onSwept, logger }: SweeperOpti
       onSwept(report);
       for (const runId of report.requeued) logger.log('run.requeued', {}, { run_id: runId });
       for (const runId of report.buried) logger.log('run.buried', {}, { run_id: runId });
+      await reservations.sweep(MAX_SWEPT);
     } catch (thrown) {
       wasAway = true;
       logger.log('sweep.failed', { error: thrown });

@@ -1,4 +1,3 @@
-import { NO_USAGE } from '@rubot/contracts/chat-response';
 import { RubotError } from '@rubot/errors';
 import { toOpenAiError } from '@rubot/errors/to-openai';
 import { createDeadline } from '@rubot/http/deadline';
@@ -14,6 +13,7 @@ import { isTransient } from './outcome.ts';
 import type { Retries } from './run.ts';
 import { RunMovedError } from './run-moved.ts';
 import type { ClaimedRun } from './run-store.ts';
+import { listSpendings, sumSpendings } from './spendings.ts';
 
 export interface WorkOnRunDeps extends ExecuteRunDeps {
   readonly maxRetries: number;
@@ -101,8 +101,11 @@ async function fail(claimed: ClaimedRun, reason: RubotError, { logger, maxRetrie
   const delayMs = retries?.nextDelayMs();
   try {
     if (delayMs !== undefined) return await writer.retryLater(delayMs, [{ type: 'retry', data: { reason: error } }]);
-    const outcome = { status: 'failed', slices: [], usage: NO_USAGE, error } as const;
-    await writer.finish({ ...outcome, freesKey: reason.retryable, isDeadLetter: retries !== undefined }, [{ type: 'end', data: outcome }]);
+    const spendings = listSpendings(claimed);
+    const outcome = { status: 'failed', slices: [], usage: sumSpendings(spendings), error } as const;
+    await writer.finish({ ...outcome, spendings, freesKey: reason.retryable, isDeadLetter: retries !== undefined }, [
+      { type: 'end', data: outcome },
+    ]);
   } catch (thrown) {
     logger.log('run.left', { error: thrown }, { run_id: runId });
   }

@@ -34,6 +34,7 @@ function toAdmission(runId: string, { strategy, mayBegin, key, fingerprint, ...a
     allowedAgents: null,
     timeoutMs: 60_000,
     isBackground: true,
+    isLimited: false,
     priority: 'normal',
     slotType: asked.slotType,
     traceId: 'a'.repeat(32),

@@ -108,6 +108,8 @@ async function openProcesses(database: DatabaseOfTest, rewrite: Rewrite) {
       watchIntervalMs: 1_000,
       onQueued() {},
       onEnded() {},
+      settle: async () => {},
+      prices: undefined,
     });
   };
   return { pool, tickets, openStore };

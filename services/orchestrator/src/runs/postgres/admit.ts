@@ -1,6 +1,7 @@
 import { RubotError } from '@rubot/errors';
 import { type SQL, sql } from 'drizzle-orm';
 import type { Admission, Admitted, NewEvent, NewRun, RunWriter } from '../run-store.ts';
+import { isCovered, toEntryRefusal } from './covered.ts';
 import type { Executor } from './database.ts';
 import { enterSession } from './enter-session.ts';
 import { insertEvents } from './fenced-update.ts';
@@ -22,12 +23,12 @@ export async function admit(context: StoreContext, admission: Admission, toWrite
 
 /** @returns undefined where it has to be counted by itself */
 async function admitTogether(
-  { admissions, onQueued }: StoreContext,
+  { db, admissions, onQueued }: StoreContext,
   { run, mayBegin }: Admission,
   toWriter: ToWriter,
 ): Promise<Admitted | undefined> {
   const admitted = mayBegin ? await admissions.begin(run) : await admissions.enqueue(run);
-  if (admitted === 'exists') throw runExists(run);
+  if (admitted === 'not_inserted') throw await toEntryRefusal(db, run);
   if (admitted === 'near') return undefined;
   if (admitted === 'begun') return { status: 'begun', writer: toWriter(run, 1, false), earlier: [] };
   onQueued(run.slotType);
@@ -46,14 +47,14 @@ async function admitAlone(context: StoreContext, admission: Admission, toWriter:
 async function beginAtOnce(context: StoreContext, admission: Admission, toWriter: ToWriter): Promise<Admitted> {
   const { run, idempotency } = admission;
   // A key is kept with the run that it begins, and with no other.
-  const isNew = sql`NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ${run.runId})`;
-  const source = idempotency === undefined ? sql`SELECT 1` : insertKey(idempotency, run.runId, run.caller, isNew);
+  const isNew = sql`NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ${run.runId}) AND ${isCovered(run)}`;
+  const source = idempotency === undefined ? sql`SELECT 1 WHERE ${isCovered(run)}` : insertKey(idempotency, run.runId, run.caller, isNew);
   const { rowCount } = await context.db.execute(sql`
     WITH let_in AS (${source}), held AS (${insertRun(context, run, { status: 'running', turn: 'free' })})
     ${insertEvents([toStart(run, 1)])}`);
   if (rowCount === 1) return { status: 'begun', writer: toWriter(run, 1, false), earlier: [] };
   const known = await findKnown(context.db, admission);
-  if (known === undefined) throw runExists(run);
+  if (known === undefined) throw await toEntryRefusal(context.db, run);
   return known;
 }
 
@@ -109,20 +110,22 @@ interface Entry {
 
 async function insert(context: StoreContext, transaction: Executor, run: NewRun, entry: Entry): Promise<void> {
   const { rowCount } = await transaction.execute(sql`
-    WITH let_in AS (SELECT 1), held AS (${insertRun(context, run, entry)}) ${insertEvents([toStart(run, entry.status === 'running' ? 1 : 0)])}`);
-  if (rowCount === 0) throw runExists(run);
+    WITH let_in AS (SELECT 1 WHERE ${isCovered(run)}), held AS (${insertRun(context, run, entry)})
+    ${insertEvents([toStart(run, entry.status === 'running' ? 1 : 0)])}`);
+  if (rowCount === 0) throw await toEntryRefusal(transaction, run);
 }
 
 /** Inserts the run where `let_in` has a row. */
 function insertRun(context: StoreContext, run: NewRun, { status, turn }: Entry): SQL {
-  const { runId, caller, bearerGrant, request, allowedAgents, timeoutMs, isBackground, priority, slotType, traceId, spanId } = run;
+  const { runId, caller, bearerGrant, request, allowedAgents, timeoutMs, isBackground, priority, slotType, traceId, spanId, isLimited } =
+    run;
   const isRunning = status === 'running';
   const deadline = isBackground ? sql`NULL` : sql`now() + ${timeoutMs} * interval '1 millisecond'`;
   return sql`
-    INSERT INTO runs (run_id, tenant_id, session_id, sender_id, model, status, priority, slot_type, is_background, is_remembered,
+    INSERT INTO runs (run_id, tenant_id, session_id, sender_id, model, status, priority, slot_type, is_background, is_remembered, is_limited,
       attempt, last_seq, lease_until, worker_id, queued_at, request, allowed_agents, data_bearer, bearer_grant, trace_id, span_id, deadline_at, timeout_ms)
     SELECT ${runId}::text, ${caller.tenantId}::text, ${caller.sessionId}::text, ${caller.senderId}::text, ${request.model}::text, ${status}::text,
-      ${priority}::text, ${slotType}::text, ${isBackground}::boolean, ${turn !== 'free'}::boolean, ${isRunning ? 1 : 0}::integer, 1,
+      ${priority}::text, ${slotType}::text, ${isBackground}::boolean, ${turn !== 'free'}::boolean, ${isLimited}::boolean, ${isRunning ? 1 : 0}::integer, 1,
       ${isRunning ? leaseOf(context) : sql`NULL::timestamptz`}, ${isRunning ? context.workerId : null}::text,
       ${isRunning || turn === 'taken' ? sql`NULL::timestamptz` : sql`now()`}, ${toJson(request)}::json, ${toJson(allowedAgents)}::json, ${caller.dataBearer ?? null}::text,
       ${bearerGrant ?? null}::text, ${traceId}::text, ${spanId}::text, (${deadline})::timestamptz, ${timeoutMs}::integer
@@ -137,10 +140,6 @@ async function findKnown(executor: Executor, { idempotency, run }: Admission): P
   if (idempotency === undefined) return undefined;
   const runId = await findByKey(executor, idempotency, run.caller);
   return runId === undefined ? undefined : { status: 'known', runId };
-}
-
-function runExists({ runId }: NewRun): RubotError {
-  return new RubotError('conflict', `The run ${runId} exists. Send a request once, or with another run id.`);
 }
 
 const FULL_RETRY_AFTER_MS = 5_000;

@@ -6,9 +6,9 @@ import type { IdempotencyKey, NewEvent, RunOutcome, RunOwner } from '../run-stor
 import type { Executor } from './database.ts';
 import { insertEvents, setOutcome } from './fenced-update.ts';
 import { keepKey } from './idempotency-keys.ts';
-import { leaveSession, lockSession, type SessionKey } from './sessions.ts';
+import { leaveSession, lockSession, type RememberedRun, type SessionKey } from './sessions.ts';
 import { readSpent } from './spent.ts';
-import { isOf, type StoreContext } from './store-context.ts';
+import { costOf, isOf, type StoreContext } from './store-context.ts';
 
 /** How a run ends by another will than that of whoever works on it. */
 interface Ending {
@@ -50,15 +50,27 @@ export function expireRun(context: StoreContext, runId: string, owner: RunOwner)
 }
 
 async function endRun(context: StoreContext, runId: string, owner: RunOwner, ending: Ending, key?: SQL): Promise<boolean> {
-  const { rows } = await context.db.execute<{ session_id: string; is_remembered: boolean }>(sql`
-    SELECT session_id, is_remembered FROM runs WHERE run_id = ${runId} AND ${isOf(owner)} AND finished_at IS NULL`);
+  const { rows } = await context.db.execute<OpenRow>(sql`
+    SELECT session_id, is_remembered, is_limited FROM runs WHERE run_id = ${runId} AND ${isOf(owner)} AND finished_at IS NULL`);
   const [open] = rows;
   if (open === undefined) return false;
-  if (!open.is_remembered) return endOpen(context, context.db, runId, ending, key);
-  const run = { runId, tenantId: owner.tenantId, sessionId: open.session_id };
+  const hasEnded = open.is_remembered
+    ? await endRemembered(context, { runId, tenantId: owner.tenantId, sessionId: open.session_id }, ending, key)
+    : await endOpen(context, context.db, runId, ending, key);
+  if (hasEnded && open.is_limited) await context.settle(runId);
+  return hasEnded;
+}
+
+interface OpenRow extends Record<string, unknown> {
+  readonly session_id: string;
+  readonly is_remembered: boolean;
+  readonly is_limited: boolean;
+}
+
+function endRemembered(context: StoreContext, run: RememberedRun, ending: Ending, key?: SQL): Promise<boolean> {
   return context.db.transaction(async (transaction) => {
     await lockSession(transaction, run);
-    const hasEnded = await endOpen(context, transaction, runId, ending, key);
+    const hasEnded = await endOpen(context, transaction, run.runId, ending, key);
     if (hasEnded) await leaveSession(context, transaction, run);
     return hasEnded;
   });
@@ -81,12 +93,12 @@ async function endOpen(
   { outcome, condition }: Ending,
   key: SQL = sql``,
 ): Promise<boolean> {
-  const usage = await readSpent(executor, runId);
-  const { status, slices, error = null } = outcome;
+  const spent = { ...outcome, ...(await readSpent(executor, runId)) };
+  const { status, slices, usage, error = null } = spent;
   const end: NewEvent = { type: 'end', data: { status, usage, slices, error } };
   const { rowCount } = await executor.execute(sql`
     WITH held AS (
-      UPDATE runs SET ${setOutcome({ ...outcome, usage })}, attempt = attempt + 1, last_seq = last_seq + 1
+      UPDATE runs SET ${setOutcome(spent, costOf(context, spent))}, attempt = attempt + 1, last_seq = last_seq + 1
       WHERE run_id = ${runId} AND ${condition} RETURNING run_id, last_seq - 1 AS base
     )${key}
     ${insertEvents([end])}`);

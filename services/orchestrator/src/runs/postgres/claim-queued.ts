@@ -23,6 +23,7 @@ interface ClaimedRow extends Record<string, unknown> {
   readonly allowed_agents: readonly string[] | null;
   readonly is_background: boolean;
   readonly is_remembered: boolean;
+  readonly is_limited: boolean;
   readonly priority: Priority;
   readonly slot_type: SlotType;
   readonly plan: StoredPlan | null;
@@ -99,7 +100,7 @@ async function takeOver(context: StoreContext, transaction: Executor, runIds: re
       INSERT INTO run_events (run_id, seq, type, data)
       SELECT run_id, last_seq, 'restart', json_build_object('attempt', attempt) FROM claimed WHERE attempt > 1
     )
-    SELECT run_id, tenant_id, session_id, sender_id, data_bearer, bearer_grant, request, allowed_agents, is_background, is_remembered, priority,
+    SELECT run_id, tenant_id, session_id, sender_id, data_bearer, bearer_grant, request, allowed_agents, is_background, is_remembered, is_limited, priority,
       slot_type, plan, decisions, attempt, failure_count, trace_id, span_id, ${toMs(sql`created_at`)} AS age_ms, ${toMs(sql`queued_at`)} AS waited_ms,
       CASE WHEN deadline_at IS NULL THEN timeout_ms
         ELSE greatest(0, floor(extract(epoch FROM deadline_at - now()) * 1000))::integer END AS timeout_ms
@@ -134,6 +135,7 @@ async function toClaimedRun(context: StoreContext, row: ClaimedRow, steps: reado
     slotType: row.slot_type,
     traceId: row.trace_id,
     spanId: row.span_id,
+    isLimited: row.is_limited,
   };
   return {
     ...run,

@@ -57,7 +57,7 @@ async function findDead(executor: Executor, runId: string): Promise<DeadRow> {
 async function revive(context: StoreContext, transaction: Executor, runId: string): Promise<boolean> {
   const { rowCount } = await transaction.execute(sql`
     WITH held AS (
-      UPDATE runs SET ${toWaiting()}, ${withoutReader(context)}, finished_at = NULL, dead_at = NULL, error = NULL, slices = NULL, usage = NULL,
+      UPDATE runs SET ${toWaiting()}, ${withoutReader(context)}, finished_at = NULL, dead_at = NULL, error = NULL, slices = NULL, usage = NULL, cost_nano_usd = NULL,
         crash_count = 0, failure_count = 0, last_seq = last_seq + 1
       WHERE run_id = ${runId} AND dead_at IS NOT NULL RETURNING run_id, last_seq - 1 AS base
     )

@@ -41,9 +41,9 @@ export function insertEvents(events: readonly NewEvent[]): SQL {
 }
 
 /** What is needed to go on with a run goes with its end, messages and rights; unless an operator may want to go on with it. */
-export function setOutcome({ status, slices, usage, error, isDeadLetter = false }: RunOutcome): SQL {
+export function setOutcome({ status, slices, usage, error, isDeadLetter = false }: RunOutcome, costNanoUsd: number | null): SQL {
   const rights = sql`data_bearer = NULL, pending_calls = NULL`;
   const kept = isDeadLetter ? sql`dead_at = now()` : sql`request = NULL, bearer_grant = NULL, decisions = NULL`;
   return sql`status = ${status}, finished_at = now(), lease_until = NULL, queued_at = NULL, ${rights}, ${kept},
-    slices = ${toJson(slices)}::json, usage = ${toJson(usage)}::json, error = ${toJson(error)}::json`;
+    slices = ${toJson(slices)}::json, usage = ${toJson(usage)}::json, cost_nano_usd = ${costNanoUsd}::bigint, error = ${toJson(error)}::json`;
 }

@@ -11,8 +11,8 @@ import { leaseOf, type StoreContext, toJson } from './store-context.ts';
  * a run is not, and was not let in: then each is counted by itself, under a lock.
  */
 export interface GroupedAdmissions {
-  begin(run: NewRun): Promise<'begun' | 'exists'>;
-  enqueue(run: NewRun): Promise<Extract<Admitted, { status: 'queued' }> | 'exists' | 'near'>;
+  begin(run: NewRun): Promise<'begun' | 'not_inserted'>;
+  enqueue(run: NewRun): Promise<Extract<Admitted, { status: 'queued' }> | 'not_inserted' | 'near'>;
 }
 
 /** More runs than can be on their way into the queue uncounted. */
@@ -37,11 +37,11 @@ export function createGroupedAdmissions(context: Context): GroupedAdmissions {
   });
 
   return {
-    begin: async (run) => ((await beginnings.submit(run)) ? 'begun' : 'exists'),
+    begin: async (run) => ((await beginnings.submit(run)) ? 'begun' : 'not_inserted'),
     async enqueue(run) {
       const row = await arrivals.submit(run);
       if (row?.is_near === true) return 'near';
-      return row?.is_new === true ? { status: 'queued', createdAtSeconds: row.created_at } : 'exists';
+      return row?.is_new === true ? { status: 'queued', createdAtSeconds: row.created_at } : 'not_inserted';
     },
   };
 }
@@ -50,7 +50,7 @@ async function beginAll(context: Context, runs: readonly NewRun[]): Promise<read
   const { rows } = await context.db.execute<{ run_id: string }>(sql`
     WITH asked AS (${toRunTable(runs)}), held AS (
       INSERT INTO runs (${COLUMNS}, status, attempt, lease_until, worker_id, deadline_at, last_seq)
-      SELECT ${VALUES}, 'running', 1, ${leaseOf(context)}, ${context.workerId}::text, ${DEADLINE}, 1 FROM asked
+      SELECT ${VALUES}, 'running', 1, ${leaseOf(context)}, ${context.workerId}::text, ${DEADLINE}, 1 FROM asked WHERE ${IS_COVERED}
       ON CONFLICT DO NOTHING RETURNING run_id, model, attempt
     ), told AS (${INSERT_START})
     SELECT run_id FROM held`);
@@ -80,7 +80,7 @@ async function insertQueued({ limits }: Context, transaction: Executor, runs: re
       FROM (${toRunTable(runs)}) AS asked
     ), held AS (
       INSERT INTO runs (${COLUMNS}, status, attempt, queued_at, deadline_at, last_seq)
-      SELECT ${VALUES}, 'queued', 0, now(), ${DEADLINE}, 1 FROM asked WHERE ${isFar} ON CONFLICT DO NOTHING RETURNING run_id, model, attempt
+      SELECT ${VALUES}, 'queued', 0, now(), ${DEADLINE}, 1 FROM asked WHERE ${isFar} AND ${IS_COVERED} ON CONFLICT DO NOTHING RETURNING run_id, model, attempt
     ), told AS (${INSERT_START})
     SELECT run_id, NOT (${isFar}) AS is_near, held.run_id IS NOT NULL AS is_new, floor(extract(epoch FROM now()))::integer AS created_at,
       CASE priority WHEN 'high' THEN ${placeOf('high', sql`waiting`)} WHEN 'normal' THEN ${placeOf('normal', sql`waiting`)}
@@ -90,10 +90,14 @@ async function insertQueued({ limits }: Context, transaction: Executor, runs: re
 }
 
 const COLUMNS = sql.raw(`run_id, tenant_id, session_id, sender_id, model, priority, slot_type, is_background, request, allowed_agents,
-  data_bearer, bearer_grant, trace_id, span_id, timeout_ms`);
+  data_bearer, bearer_grant, trace_id, span_id, timeout_ms, is_limited`);
 const VALUES =
   sql.raw(`run_id, tenant_id, session_id, sender_id, model, priority, slot_type, is_background, request::json, allowed_agents::json,
-  data_bearer, bearer_grant, trace_id, span_id, timeout_ms`);
+  data_bearer, bearer_grant, trace_id, span_id, timeout_ms, is_limited`);
+/** As `isCovered`, of each. */
+const IS_COVERED = sql.raw(
+  `(NOT is_limited OR EXISTS (SELECT 1 FROM reservations WHERE reservations.run_id = asked.run_id FOR KEY SHARE))`,
+);
 const DEADLINE = sql.raw(`CASE WHEN NOT is_background THEN now() + timeout_ms * interval '1 millisecond' END`);
 const INSERT_START = sql.raw(`INSERT INTO run_events (run_id, seq, type, data)
   SELECT run_id, 1, 'start', json_build_object('run_id', run_id, 'model', model, 'attempt', attempt) FROM held`);
@@ -108,7 +112,7 @@ function toRunTable(runs: readonly NewRun[]) {
       ${column((run) => run.isBackground)}::boolean[], ${column((run) => toJson(run.request))}::text[],
       ${column((run) => toJson(run.allowedAgents))}::text[], ${column((run) => run.caller.dataBearer ?? null)}::text[],
       ${column((run) => run.bearerGrant ?? null)}::text[], ${column((run) => run.traceId)}::text[], ${column((run) => run.spanId)}::text[],
-      ${column((run) => run.timeoutMs)}::integer[])
+      ${column((run) => run.timeoutMs)}::integer[], ${column((run) => run.isLimited)}::boolean[])
       AS asked (run_id, tenant_id, session_id, sender_id, model, priority, slot_type, is_background, request, allowed_agents, data_bearer,
-        bearer_grant, trace_id, span_id, timeout_ms)`;
+        bearer_grant, trace_id, span_id, timeout_ms, is_limited)`;
 }

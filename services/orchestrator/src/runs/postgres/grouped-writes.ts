@@ -14,6 +14,7 @@ export interface FencedWrite {
   readonly plan?: StoredPlan | undefined;
   readonly step?: RunStep | undefined;
   readonly outcome?: RunOutcome | undefined;
+  readonly costNanoUsd?: number | null;
 }
 
 /** False for a write whose run is no longer its attempt's. */
@@ -39,7 +40,7 @@ async function flush(db: Executor, writes: readonly FencedWrite[]): Promise<read
         request = CASE WHEN asked.status IS NULL THEN request END, data_bearer = CASE WHEN asked.status IS NULL THEN data_bearer END,
         bearer_grant = CASE WHEN asked.status IS NULL THEN bearer_grant END, decisions = CASE WHEN asked.status IS NULL THEN decisions END,
         pending_calls = CASE WHEN asked.status IS NULL THEN pending_calls END,
-        slices = asked.slices::json, usage = asked.usage::json, error = asked.error::json
+        slices = asked.slices::json, usage = asked.usage::json, cost_nano_usd = asked.cost_nano_usd, error = asked.error::json
       FROM asked JOIN locked USING (run_id)
       WHERE runs.run_id = asked.run_id AND runs.attempt = asked.attempt AND runs.status = 'running'
       RETURNING runs.run_id, last_seq - asked.event_count AS base
@@ -65,8 +66,9 @@ function toAskedTable(writes: readonly FencedWrite[]) {
     SELECT * FROM unnest(${column(writes, ({ runId }) => runId)}::text[], ${column(writes, ({ attempt }) => attempt)}::integer[],
       ${column(writes, ({ events }) => events.length)}::integer[], ${column(writes, ({ plan }) => toJson(plan))}::text[],
       ${column(writes, ({ outcome }) => outcome?.status ?? null)}::text[], ${column(writes, ({ outcome }) => toJson(outcome?.slices))}::text[],
-      ${column(writes, ({ outcome }) => toJson(outcome?.usage))}::text[], ${column(writes, ({ outcome }) => toJson(outcome?.error))}::text[])
-      AS asked (run_id, attempt, event_count, plan, status, slices, usage, error)`;
+      ${column(writes, ({ outcome }) => toJson(outcome?.usage))}::text[], ${column(writes, ({ outcome }) => toJson(outcome?.error))}::text[],
+      ${column(writes, ({ costNanoUsd = null }) => costNanoUsd)}::bigint[])
+      AS asked (run_id, attempt, event_count, plan, status, slices, usage, error, cost_nano_usd)`;
 }
 
 function toStepTable(writes: readonly FencedWrite[]) {

@@ -20,6 +20,8 @@ export interface WaitingRuns {
 export interface QueueFigures {
   readonly waiting: readonly WaitingRuns[];
   readonly deadLetterCount: number;
+  /** Runs that hold something of their limits. */
+  readonly reservationCount: number;
   /** By role; of those that were heard of within a lease. */
   readonly workerCounts: ReadonlyMap<string, number>;
 }
@@ -36,6 +38,7 @@ export async function readQueueFigures(executor: Executor, { leaseMs }: { readon
         greatest(0, extract(epoch FROM now() - min(coalesce(queued_at, created_at))))::double precision AS age
       FROM runs WHERE status IN ('queued', 'requires_action') AND finished_at IS NULL GROUP BY 1, 2, 3
       UNION ALL SELECT 'dead', '', '', count(*)::integer, 0 FROM runs WHERE dead_at IS NOT NULL
+      UNION ALL SELECT 'reservation', '', '', count(*)::integer, 0 FROM reservations
       UNION ALL SELECT 'worker', role, '', count(*)::integer, 0 FROM workers
         WHERE seen_at > now() - ${leaseMs} * interval '1 millisecond' GROUP BY role`),
   );
@@ -43,6 +46,7 @@ export async function readQueueFigures(executor: Executor, { leaseMs }: { readon
   return {
     waiting: rows.filter(isWaiting).map(toWaitingRuns),
     deadLetterCount: rows.find(({ kind }) => kind === 'dead')?.count ?? 0,
+    reservationCount: rows.find(({ kind }) => kind === 'reservation')?.count ?? 0,
     workerCounts: new Map(rows.filter(({ kind }) => kind === 'worker').map(({ first, count }) => [first, count])),
   };
 }

@@ -8,7 +8,7 @@ import { insertEvents, setOutcome } from './fenced-update.ts';
 import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { leaveSession, lockSession } from './sessions.ts';
 import { readSpent } from './spent.ts';
-import type { StoreContext } from './store-context.ts';
+import { costOf, type StoreContext } from './store-context.ts';
 
 /** A run under which this many processes have died is taken for the reason of it. */
 const MAX_CRASHES = 3;
@@ -52,11 +52,12 @@ interface PoisonRow extends Record<string, unknown> {
   readonly tenant_id: string;
   readonly session_id: string;
   readonly is_remembered: boolean;
+  readonly is_limited: boolean;
 }
 
 async function buryLapsed(context: StoreContext, limit: number): Promise<readonly string[]> {
   const { rows } = await context.db.execute<PoisonRow>(sql`
-    SELECT run_id, tenant_id, session_id, is_remembered FROM runs WHERE ${LAPSED} AND crash_count >= ${MAX_CRASHES - 1}
+    SELECT run_id, tenant_id, session_id, is_remembered, is_limited FROM runs WHERE ${LAPSED} AND crash_count >= ${MAX_CRASHES - 1}
     ORDER BY lease_until LIMIT ${limit}`);
   const buried: string[] = [];
   for (const run of rows) if (await bury(context, run)) buried.push(run.run_id);
@@ -65,15 +66,15 @@ async function buryLapsed(context: StoreContext, limit: number): Promise<readonl
 
 async function bury(
   context: StoreContext,
-  { run_id: runId, tenant_id: tenantId, session_id: sessionId, is_remembered: isRemembered }: PoisonRow,
+  { run_id: runId, tenant_id: tenantId, session_id: sessionId, is_remembered: isRemembered, is_limited: isLimited }: PoisonRow,
 ): Promise<boolean> {
-  const outcome: RunOutcome = { ...toCrash(runId), usage: await readSpent(context.db, runId) };
+  const outcome: RunOutcome = { ...toCrash(runId), ...(await readSpent(context.db, runId)) };
   const { status, slices, usage, error } = outcome;
   const isOurs = await context.db.transaction(async (transaction) => {
     if (isRemembered) await lockSession(transaction, { tenantId, sessionId });
     const { rowCount } = await transaction.execute(sql`
       WITH held AS (
-        UPDATE runs SET ${setOutcome(outcome)}, crash_count = crash_count + 1, last_seq = last_seq + 1
+        UPDATE runs SET ${setOutcome(outcome, costOf(context, outcome))}, crash_count = crash_count + 1, last_seq = last_seq + 1
         WHERE run_id = ${runId} AND ${LAPSED} RETURNING run_id, last_seq - 1 AS base
       )
       ${insertEvents([{ type: 'end', data: { status, slices, usage, error } }])}`);
@@ -83,6 +84,7 @@ async function bury(
     return true;
   });
   if (isOurs) context.onWrite(runId);
+  if (isOurs && isLimited) await context.settle(runId);
   return isOurs;
 }
 

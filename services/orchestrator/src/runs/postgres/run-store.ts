@@ -22,7 +22,7 @@ export interface PostgresRunStoreOptions extends Omit<StoreContext, 'onWrite' | 
 
 const RESOURCE = sql.raw(`run_id AS id, 'run' AS object, status, model, priority, attempt, last_seq,
   floor(extract(epoch FROM created_at))::integer AS created_at, floor(extract(epoch FROM finished_at))::integer AS finished_at,
-  usage, slices, error,
+  usage, cost_nano_usd::double precision / 1000000000 AS cost_usd, slices, error,
   CASE WHEN status = 'requires_action' THEN json_build_object('tool_calls', pending_calls) END AS required_action`);
 
 export function createPostgresRunStore({ watchIntervalMs, ...options }: PostgresRunStoreOptions): RunStore {
@@ -50,6 +50,12 @@ export function createPostgresRunStore({ watchIntervalMs, ...options }: Postgres
         SELECT ${RESOURCE} FROM runs WHERE ${isOf(owner)}
           ${cursor === undefined ? sql`` : sql`AND run_id < ${cursor}`} ${status === undefined ? sql`` : sql`AND status = ${status}`}
         ORDER BY run_id DESC LIMIT ${limit}`),
+    async listOfTrace(traceId, limit, owner) {
+      const newestFirst = await select<RunResource>(
+        sql`SELECT ${RESOURCE} FROM runs WHERE trace_id = ${traceId} AND ${isOf(owner)} ORDER BY run_id DESC LIMIT ${limit}`,
+      );
+      return newestFirst.reverse();
+    },
     readEvents: (runId, afterSeq, limit) =>
       select<RunEvent>(
         sql`SELECT seq, type, data FROM run_events WHERE run_id = ${runId} AND seq > ${afterSeq} ORDER BY seq LIMIT ${limit}`,

@@ -9,7 +9,7 @@ import type { FencedWrite } from './grouped-writes.ts';
 import { insertTickets, toWaiting } from './insert-tickets.ts';
 import { occupyAgents } from './occupy-agents.ts';
 import { keepTurn, leaveSession, lockSession, readMessages } from './sessions.ts';
-import { type StoreContext, toJson, withoutReader } from './store-context.ts';
+import { costOf, type StoreContext, toJson, withoutReader } from './store-context.ts';
 
 export interface RunWriterOptions {
   readonly context: StoreContext;
@@ -40,12 +40,25 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
   }
 
   async function end(executor: Executor, outcome: RunOutcome, events: readonly NewEvent[]): Promise<void> {
-    if (!isRemembered) return update(executor, setOutcome(outcome), events, outcome.freesKey === true ? FREE_KEY : undefined);
+    const changes = setOutcome(outcome, costOf(context, outcome));
+    const freesKey = outcome.freesKey === true ? FREE_KEY : undefined;
+    if (!isRemembered) return update(executor, changes, events, freesKey);
     await lockSession(executor, remembered);
     const said = await readMessages(executor, remembered);
-    await update(executor, setOutcome(outcome), events, outcome.freesKey === true ? FREE_KEY : undefined);
+    await update(executor, changes, events, freesKey);
     if (outcome.status === 'completed' || outcome.status === 'partial') await keepTurn(executor, remembered, said);
     await leaveSession(context, executor, remembered);
+  }
+
+  function writeEnd(outcome: RunOutcome, events: readonly NewEvent[]): Promise<void> {
+    const isDead = outcome.isDeadLetter === true;
+    if (!isDead && !isRemembered && outcome.freesKey !== true) {
+      return writeTogether({ events, outcome, costNanoUsd: costOf(context, outcome) });
+    }
+    return commit(async (executor) => {
+      await end(executor, outcome, events);
+      if (isDead) await context.tickets.bury(executor, { runId, tenantId });
+    }, isDead || isRemembered);
   }
 
   async function waitAgain(changes: SQL, events: readonly NewEvent[], delayMs: number, slotType: SlotType = run.slotType): Promise<void> {
@@ -60,13 +73,10 @@ export function createRunWriter({ context, run, attempt, isRemembered }: RunWrit
     runId,
     attempt,
     write: ({ events, plan, step }: RunBatch) => writeTogether({ events, plan, step }),
-    finish(outcome, events) {
-      const isDead = outcome.isDeadLetter === true;
-      if (!isDead && !isRemembered && outcome.freesKey !== true) return writeTogether({ events, outcome });
-      return commit(async (executor) => {
-        await end(executor, outcome, events);
-        if (isDead) await context.tickets.bury(executor, { runId, tenantId });
-      }, isDead || isRemembered);
+    async finish(outcome, events) {
+      await writeEnd(outcome, events);
+      // Before the answer is whole: whoever reads it may ask again at once.
+      if (run.isLimited) await context.settle(runId);
     },
     park(calls, events) {
       const changes = sql`status = 'requires_action', lease_until = NULL, worker_id = NULL, agent_ids = NULL, pending_calls = ${toJson(calls)}::json,

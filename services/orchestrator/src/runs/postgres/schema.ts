@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { boolean, index, integer, json, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import { bigint, boolean, index, integer, json, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 
 // json and not jsonb: what models and people write may hold \u0000 and lone surrogates, which jsonb refuses.
 
@@ -52,8 +52,12 @@ export const runs = pgTable(
     /** Set while it is a dead letter: it has failed, and an operator may have it tried again. */
     deadAt: timestamp('dead_at', { withTimezone: true }),
     usage: json('usage'),
+    /** By the prices of its end; null where nobody had set any. */
+    costNanoUsd: bigint('cost_nano_usd', { mode: 'number' }),
     slices: json('slices'),
     error: json('error'),
+    /** Whether it holds a reservation from before it was let in until after its end. */
+    isLimited: boolean('is_limited').notNull().default(false),
   },
   (table) => [
     index('runs_of_sender').on(table.tenantId, table.senderId, table.runId),
@@ -63,6 +67,7 @@ export const runs = pgTable(
     index('runs_open_in_session').on(table.tenantId, table.sessionId).where(sql`is_remembered AND finished_at IS NULL`),
     index('runs_by_end').on(table.finishedAt).where(sql`finished_at IS NOT NULL`),
     index('runs_dead').on(table.deadAt).where(sql`dead_at IS NOT NULL`),
+    index('runs_of_trace').on(table.traceId),
   ],
 );
 
@@ -136,6 +141,31 @@ export const sessionTurns = pgTable(
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.sessionId, table.turn] })],
 );
+
+/** What counts for one limit of one owner. Its row is the lock under which it is decided who still has room. */
+export const limitCounters = pgTable(
+  'limit_counters',
+  {
+    /** `token:<id>`, `tenant:<id>` or `global`. */
+    scope: text('scope').notNull(),
+    kind: text('kind').notNull(),
+    /** Of the minute, day or month that `used` tells of. */
+    windowStart: timestamp('window_start', { withTimezone: true }).notNull(),
+    /** Runs, tokens, or billionths of a dollar. */
+    used: bigint('used', { mode: 'number' }).notNull(),
+    /** Of the minute before. */
+    previous: bigint('previous', { mode: 'number' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.scope, table.kind] })],
+);
+
+/** What a run holds of its limits until it is known what it has used. Whoever deletes the row has settled the run, and nobody else does. */
+export const reservations = pgTable('reservations', {
+  runId: text('run_id').primaryKey(),
+  /** Of each limit: how much, and in which period. */
+  items: json('items').notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+});
 
 /** The processes that work on runs, as each says of itself; nobody decides by it. */
 export const workers = pgTable('workers', {

@@ -1,5 +1,6 @@
 import type { SlotType } from '@rubot/contracts/agent';
 import { type SQL, sql } from 'drizzle-orm';
+import type { Prices } from '../../limits/prices.ts';
 import type { RunOutcome } from '../run-store.ts';
 import type { Database } from './database.ts';
 import type { GroupedAdmissions } from './grouped-admissions.ts';
@@ -33,6 +34,15 @@ export interface StoreContext {
   readonly onQueued: (slotType: SlotType) => void;
   /** A run was ended by a request, whoever had it. */
   readonly onEnded: (status: RunOutcome['status']) => void;
+  /** A run that something was reserved for has ended. It never rejects: whoever looks for what was left does it later. */
+  readonly settle: (runId: string) => Promise<void>;
+  /** Absent where the operator has set none. */
+  readonly prices: Prices | undefined;
+}
+
+/** What a run has cost, in billionths of a dollar. */
+export function costOf({ prices }: Pick<StoreContext, 'prices'>, { spendings }: RunOutcome): number | null {
+  return prices === undefined || spendings === undefined ? null : prices.costOf(spendings);
 }
 
 export function leaseOf({ leaseMs }: Pick<StoreContext, 'leaseMs'>): SQL {
