@@ -3,6 +3,7 @@ import { requireHopKey } from '@rubot/http/hop-key';
 import type { Hono } from 'hono';
 import type { MiddlewareEnv } from './context.ts';
 import type { MiddlewareDeps } from './deps.ts';
+import { auditRefusals } from './middleware/audit-refusals.ts';
 import { authenticateBearer } from './middleware/authenticate-bearer.ts';
 import { identifyActor } from './middleware/identify-actor.ts';
 import { reportRefusals } from './middleware/report-refusals.ts';
@@ -47,9 +48,10 @@ export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
   app.post('/internal/identity-bindings', createBindingHandler(deps));
   app.delete('/internal/identity-bindings/:senderId', deleteBindingHandler(deps));
 
+  app.use('/data/*', auditRefusals(deps));
   app.use('/data/:tenant/*', authenticateBearer(deps));
   app.get('/data/:tenant/connections', requireScope('connections:read'), listConnectionsHandler(deps));
-  app.get('/data/:tenant/tools', requireScope('tools:read'), listToolsHandler(deps));
+  app.get('/data/:tenant/tools', requireScope('tools:read', 'tools:write'), listToolsHandler(deps));
   app.post('/data/:tenant/tools/:tool/call', callToolHandler(deps));
 
   return app;

@@ -5,5 +5,5 @@ import type { TenantData } from './store/tenant-data.ts';
 
 /** What a handler finds in its context, and who has put it there before: the middleware of `app.ts`. */
 export interface MiddlewareEnv {
-  Variables: BaseVariables & { auditing: Auditing; claims: BearerClaims; data: TenantData };
+  Variables: BaseVariables & { auditing: Auditing; claims: BearerClaims; data: TenantData; toolName?: string };
 }

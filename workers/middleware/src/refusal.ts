@@ -27,6 +27,15 @@ export function refuseBearer(reason: RefusalReason): RubotError {
   });
 }
 
+/** The tenant's administrator has not enabled the tool. Its name is nothing new to one who asks for it. */
+export function refuseTool(toolName: string): RubotError {
+  const reason: RefusalReason = 'tool_not_enabled';
+  return new RubotError('forbidden', `The tool ${toolName} is not enabled here. Use another one, or ask an administrator to enable it.`, {
+    param: 'tool',
+    operatorDetail: reason,
+  });
+}
+
 export function refuseSession(): RubotError {
   const reason: RefusalReason = 'session_of_another_sender';
   return new RubotError('forbidden', 'This session belongs to another sender. Start a session of your own, with an id of its own.', {

@@ -67,7 +67,6 @@ describe('a data bearer', () => {
 
   it.each([
     ['GET connections', 'connections:read'],
-    ['GET tools', 'tools:read'],
     ['a read tool', 'tools:read'],
     ['a write tool', 'tools:write'],
   ] as const)('opens %s only with the scope %s', async (name, scope) => {
@@ -75,6 +74,16 @@ describe('a data bearer', () => {
     const without = await middleware.bearerFor(holder, { scope: BEARER_SCOPES.filter((other) => other !== scope) });
     expect(await route({ ...holder, bearer: without })).toEqual({ status: 403, code: 'forbidden' });
     expect(await route({ ...holder, bearer: await middleware.bearerFor(holder, { scope: [scope] }) })).toMatchObject({ status: 200 });
+  });
+
+  it('opens GET tools with either scope of tools, and not without', async () => {
+    for (const scope of ['tools:read', 'tools:write'] as const) {
+      const bearer = await middleware.bearerFor(holder, { scope: [scope] });
+      const { tools } = ToolList.parse(await (await middleware.data({ ...holder, bearer }, 'tools')).json());
+      expect(new Set(tools.map(({ effect }) => `tools:${effect}`))).toEqual(new Set([scope]));
+    }
+    const bearer = await middleware.bearerFor(holder, { scope: ['connections:read'] });
+    expect(await errorOf(await middleware.data({ ...holder, bearer }, 'tools'))).toMatchObject({ status: 403, code: 'forbidden' });
   });
 
   it('is asked for on every path under /data, those that do not exist included', async () => {

@@ -28,10 +28,10 @@ export function authenticateBearer({ store, startAuditing, verifyBearer }: Middl
       sender_id: claims.sender,
       run_id: claims.run,
     });
-    if (c.req.param('tenant') !== claims.tenant) throw refuseBearer('tenant_mismatch');
     c.set('claims', claims);
     const auditing = startAuditing({ actor: toActor(claims), traceId: c.get('span').traceId });
     c.set('auditing', auditing);
+    if (c.req.param('tenant') !== claims.tenant) throw refuseBearer('tenant_mismatch');
     c.set('data', store.openTenantData(toCaller(claims), auditing));
     await next();
   };

@@ -1,16 +1,12 @@
-import type { BearerClaims, BearerScope } from '@rubot/contracts/bearer';
+import type { BearerScope } from '@rubot/contracts/bearer';
 import type { MiddlewareHandler } from 'hono';
 import type { MiddlewareEnv } from '../context.ts';
 import { refuseBearer } from '../refusal.ts';
 
-export function requireScope(scope: BearerScope): MiddlewareHandler<MiddlewareEnv> {
+/** Lets only a bearer pass that has one of the scopes. */
+export function requireScope(...scopes: readonly BearerScope[]): MiddlewareHandler<MiddlewareEnv> {
   return async function checkScope(c, next) {
-    assertScope(c.get('claims'), scope);
+    if (!scopes.some((scope) => c.get('claims').scope.includes(scope))) throw refuseBearer('scope_missing');
     await next();
   };
-}
-
-/** @throws RubotError `forbidden` */
-export function assertScope(claims: BearerClaims, scope: BearerScope): void {
-  if (!claims.scope.includes(scope)) throw refuseBearer('scope_missing');
 }

@@ -7,51 +7,37 @@ import { parseInput } from '@rubot/http/parse';
 import type { Context, Handler } from 'hono';
 import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
-import { assertScope } from '../../middleware/require-scope.ts';
-import type { Tool } from '../../providers/provider.ts';
-import { type ProviderRegistry, providerIdOf, type RegisteredTool } from '../../providers/registry.ts';
-import { selectConnections } from '../../store/connections.ts';
-import type { TenantData } from '../../store/tenant-data.ts';
+import type { RegisteredTool } from '../../providers/registry.ts';
 import { callReadTool, callWriteTool, type ToolCallOutcome } from '../../use-cases/tool/call.ts';
 import { callOutgoingTool } from '../../use-cases/tool/call-outgoing.ts';
+import { listTools, type ToolCaller } from '../../use-cases/tool/list.ts';
+import { type OpenedTool, openTool } from '../../use-cases/tool/open.ts';
 
 /** `GET /data/:tenant/tools` */
 export function listToolsHandler({ providers }: MiddlewareDeps): Handler<MiddlewareEnv> {
-  return async function listTools(c) {
-    const data = c.get('data');
-    const [connections] = await data.read((database) => [selectConnections(database, data)]);
-    return c.json({ tools: providers.ofTenant(connections).tools.map(({ description }) => description) } satisfies ToolList);
-  };
+  return async (c) => c.json({ tools: await listTools(providers, toCaller(c)) } satisfies ToolList);
 }
 
 /** `POST /data/:tenant/tools/:tool/call` */
 export function callToolHandler({ config, providers }: MiddlewareDeps): Handler<MiddlewareEnv> {
   return async function callTool(c) {
-    const registered = await findTool(c.get('data'), providers, c.req.param('tool') ?? '');
-    assertScope(c.get('claims'), registered.tool.effect === 'read' ? 'tools:read' : 'tools:write');
+    const toolName = c.req.param('tool') ?? '';
+    c.set('toolName', toolName);
+    const opened = await openTool(providers, toCaller(c), toolName);
     const body = await readJsonBody(c.req.raw, { maxBytes: config.maxBodyBytes });
     const { arguments: input } = parseInput(CallToolRequest, body.value);
-    const { result, isReplay } = await withinSpan(c, registered, () => dispatch(c, registered.tool, input));
+    const call = () => dispatch(c, opened, input).finally(opened.assertOpen);
+    const { result, isReplay } = await withinSpan(c, opened.registered, call);
     if (isReplay) c.header(HEADERS.idempotentReplayed, 'true');
     return c.json({ result });
   };
 }
 
-/** @throws RubotError `not_found` that names the tools there are */
-async function findTool(data: TenantData, providers: ProviderRegistry, toolName: string): Promise<RegisteredTool> {
-  const builtIn = providers.findBuiltIn(toolName);
-  if (builtIn !== undefined) return builtIn;
-  const { tenantId } = data;
-  const [connections] = await data.read((database) => [selectConnections(database, { tenantId, providerId: providerIdOf(toolName) })]);
-  const tools = providers.ofTenant(connections);
-  const found = tools.find(toolName);
-  if (found !== undefined) return found;
-  const names = tools.tools.map(({ tool }) => tool.name).join(', ');
-  throw new RubotError('not_found', `There is no tool of that name. The tools are: ${names}.`, { param: 'tool' });
+function toCaller(c: Context<MiddlewareEnv>): ToolCaller {
+  return { data: c.get('data'), scopes: c.get('claims').scope };
 }
 
-async function dispatch(c: Context<MiddlewareEnv>, tool: Tool, input: unknown): Promise<ToolCallOutcome> {
-  const data = c.get('data');
+async function dispatch(c: Context<MiddlewareEnv>, { registered: { tool }, data }: OpenedTool, input: unknown): Promise<ToolCallOutcome> {
   if (tool.kind === 'read') return callReadTool(data, tool, input, c.req.raw.signal);
   const idempotencyKey = readIdempotencyKey(c.req.raw.headers);
   if (tool.kind === 'write') return callWriteTool(data, { tool, input, idempotencyKey });
