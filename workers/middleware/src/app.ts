@@ -12,9 +12,11 @@ import { challengeHandler } from './routes/challenge.ts';
 import { listConnectionsHandler } from './routes/data/connections.ts';
 import { callToolHandler, listToolsHandler } from './routes/data/tools.ts';
 import { issueHandleHandler, redeemHandleHandler } from './routes/internal/action-handles.ts';
+import { readAuditHandler, readAuditHeadHandler, recordAuditHandler } from './routes/internal/audit.ts';
 import { verifyBearerHandler } from './routes/internal/bearers.ts';
 import { diagnosisHandler } from './routes/internal/diagnosis.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/internal/identity-bindings.ts';
+import { createLinkPinHandler, useLinkPinHandler } from './routes/internal/link-pins.ts';
 import { resolveSessionHandler } from './routes/internal/sessions.ts';
 import { findTenantHandler, listTenantsHandler, saveTenantAccessHandler, saveTenantHandler } from './routes/internal/tenants.ts';
 import { issueTokenHandler, listTokensHandler, resolveTokenHandler, revokeTokenHandler } from './routes/internal/tokens.ts';
@@ -47,6 +49,11 @@ export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
   app.get('/internal/identity-bindings', listBindingsHandler(deps));
   app.post('/internal/identity-bindings', createBindingHandler(deps));
   app.delete('/internal/identity-bindings/:senderId', deleteBindingHandler(deps));
+  app.post('/internal/tenants/:tenant/link-pins', createLinkPinHandler(deps));
+  app.post('/internal/link-pins/use', useLinkPinHandler(deps));
+  app.post('/internal/audit', recordAuditHandler(deps));
+  app.get('/internal/audit/:chain', readAuditHandler(deps));
+  app.get('/internal/audit/:chain/head', readAuditHeadHandler(deps));
 
   app.use('/data/*', auditRefusals(deps));
   app.use('/data/:tenant/*', authenticateBearer(deps));

@@ -3,6 +3,7 @@ import { importBearerKeys } from '@rubot/bearer/keys';
 import { verifyBearer } from '@rubot/bearer/verify';
 import { EnvironmentError } from '@rubot/config/parse-env';
 import type { BearerClaims } from '@rubot/contracts/bearer';
+import { deriveMacKeys, type KeyRing } from '@rubot/keys/derive';
 import { createLogger, type Logger } from '@rubot/logging';
 import { writeToConsole } from '@rubot/logging/console-sink';
 import { type MiddlewareConfig, readMiddlewareConfig, SERVICE } from './env.ts';
@@ -23,6 +24,8 @@ export interface MiddlewareDeps {
   readonly logger: Logger<typeof MIDDLEWARE_EVENTS>;
   readonly store: Store;
   readonly providers: ProviderRegistry;
+  /** What PINs are kept under. */
+  readonly linkPinKeys: KeyRing;
   readonly startAuditing: (context: AuditContext) => Auditing;
   readonly verifyBearer: (bearer: string) => Promise<BearerClaims>;
 }
@@ -37,6 +40,7 @@ export async function buildDeps(bindings: MiddlewareBindings): Promise<Middlewar
     logger: createLogger({ source: config.logSource, events: MIDDLEWARE_EVENTS, sink: writeToConsole }),
     store: createStore(bindings.DB),
     providers: createProviderRegistry({ builtIn: [tablesProvider], readConnection: readUnknownConnection }),
+    linkPinKeys: await deriveMacKeys(config.secrets.encryptionSecret, 'link-pins/v1'),
     startAuditing: await importAuditKeys(config.secrets.encryptionSecret),
     verifyBearer: (bearer) => verifyBearer({ keys, bearer, nowMs: Date.now() }),
   };

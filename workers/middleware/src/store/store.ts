@@ -6,6 +6,7 @@ import { type AuditTrail, createAuditTrail } from './audit/trail.ts';
 import { openDatabase, runBatch } from './database.ts';
 import { createIdentityBindingStore, type IdentityBindingStore } from './identity-bindings.ts';
 import { type Migrations, readMigrations } from './migrations.ts';
+import { createLinkPinStore, type LinkPinStore } from './link-pins.ts';
 import { tenants } from './schema.ts';
 import { createSessionStore, type SessionStore } from './sessions.ts';
 import { type DataCaller, openTenantData, type TenantData } from './tenant-data.ts';
@@ -18,6 +19,7 @@ export interface Store {
   readonly tenants: TenantStore;
   readonly apiTokens: ApiTokenStore;
   readonly actionHandles: ActionHandleStore;
+  readonly linkPins: LinkPinStore;
   readonly audit: AuditTrail;
   openTenantData(caller: DataCaller, auditing: Auditing): TenantData;
   readMigrations(): Promise<Migrations>;
@@ -33,6 +35,7 @@ export function createStore(binding: D1Database): Store {
     tenants: createTenantStore(database),
     apiTokens: createApiTokenStore(database),
     actionHandles: createActionHandleStore(database),
+    linkPins: createLinkPinStore(database),
     audit: createAuditTrail(database),
     openTenantData: (caller, auditing) => openTenantData(database, caller, auditing),
     readMigrations: () => readMigrations(database),

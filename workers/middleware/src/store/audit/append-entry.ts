@@ -5,7 +5,7 @@ import { RubotError } from '@rubot/errors';
 import type { BatchResponse } from 'drizzle-orm/batch';
 import { type Database, isConstraintBroken, runBatch, type Statement } from '../database.ts';
 import { auditEntries } from '../schema.ts';
-import type { Auditing, AuditOutcome, AuditRecord } from './auditing.ts';
+import type { Auditing, AuditOutcome, AuditRecord, FailureRecord } from './auditing.ts';
 import { refuseBrokenChain, saveHead, selectHead, signHead, toPosition } from './chain-head.ts';
 import { isRepeated, selectLatest } from './repeats.ts';
 
@@ -31,7 +31,7 @@ export async function commitAudited<const Statements extends readonly Statement[
   const isOver = startClock();
   let last = auditing.heads.recall(chain) ?? (await readLast(database, auditing, chain));
   for (let attempt = 0; ; attempt += 1) {
-    const results = await tryToAppend(database, auditing, { record, outcome: 'done', last, statements });
+    const results = await tryToAppend(database, auditing, { record, last, statements });
     if (results !== undefined) return results;
     await pauseBeforeRetry(attempt, isOver);
     last = await readLast(database, auditing, chain, last);
@@ -44,26 +44,21 @@ export async function commitAudited<const Statements extends readonly Statement[
  *
  * @returns whether it was written
  */
-export async function appendAudit(
-  database: Database,
-  auditing: Auditing,
-  { outcome, ...record }: AuditRecord & { readonly outcome: Exclude<AuditOutcome, 'done'> },
-): Promise<boolean> {
+export async function appendAudit(database: Database, auditing: Auditing, record: FailureRecord): Promise<boolean> {
   const { chain } = record;
   const isOver = startClock();
   for (let attempt = 0; ; attempt += 1) {
     const [[head], latest] = await runBatch(database, [selectHead(database, chain), selectLatest(database, chain)]);
-    const entry = { actor: auditing.context.actor, action: record.action, target: toTarget(record.target), outcome };
-    if (isRepeated(latest, entry, Date.now())) return false;
+    const refusal = { ...record, actor: auditing.context.actor, target: toTarget(record.target) };
+    if (isRepeated(latest, refusal, Date.now())) return false;
     const last = await toPosition(auditing.keys, head);
-    if ((await tryToAppend(database, auditing, { record, outcome, last, statements: [] })) !== undefined) return true;
+    if ((await tryToAppend(database, auditing, { record, last, statements: [] })) !== undefined) return true;
     await pauseBeforeRetry(attempt, isOver);
   }
 }
 
 interface Attempt<Statements extends readonly Statement[]> {
   readonly record: AuditRecord;
-  readonly outcome: AuditOutcome;
   readonly last: ChainPosition;
   readonly statements: Statements;
 }
@@ -72,10 +67,10 @@ interface Attempt<Statements extends readonly Statement[]> {
 async function tryToAppend<const Statements extends readonly Statement[]>(
   database: Database,
   auditing: Auditing,
-  { record, outcome, last, statements }: Attempt<Statements>,
+  { record, last, statements }: Attempt<Statements>,
 ): Promise<BatchResponse<Statements> | undefined> {
   const { keys, heads } = auditing;
-  const entry = await makeEntry(auditing, record, outcome, last);
+  const entry = await makeEntry(auditing, record, last);
   const head = await signHead(keys, record.chain, entry);
   try {
     // The entry goes first: when its place is taken, nothing else needs to be tried.
@@ -94,7 +89,7 @@ function withoutOurs<Statements extends readonly Statement[]>(results: readonly 
   return results.slice(2) as unknown as BatchResponse<Statements>;
 }
 
-async function makeEntry({ context }: Auditing, record: AuditRecord, outcome: AuditOutcome, last: ChainPosition): Promise<AuditEntry> {
+async function makeEntry({ context }: Auditing, record: AuditRecord, last: ChainPosition): Promise<AuditEntry> {
   const entry = {
     chain: record.chain,
     seq: last.seq + 1,
@@ -102,7 +97,7 @@ async function makeEntry({ context }: Auditing, record: AuditRecord, outcome: Au
     actor: context.actor,
     action: record.action,
     target: toTarget(record.target),
-    outcome,
+    outcome: record.outcome ?? 'done',
     trace_id: context.traceId,
     // As it will be read back: what JSON cannot say must not be hashed.
     details: JSON.parse(JSON.stringify(record.details ?? {})) as Record<string, unknown>,

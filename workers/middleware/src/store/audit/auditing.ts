@@ -24,6 +24,13 @@ export interface AuditRecord {
   readonly action: string;
   readonly target: string;
   readonly details?: Readonly<Record<string, unknown>>;
+  /** `done` when absent. */
+  readonly outcome?: AuditOutcome;
+}
+
+/** Of something that was not done. */
+export interface FailureRecord extends AuditRecord {
+  readonly outcome: Exclude<AuditOutcome, 'done'>;
 }
 
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];

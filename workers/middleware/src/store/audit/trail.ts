@@ -4,14 +4,14 @@ import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import { type Database, runBatch } from '../database.ts';
 import { auditEntries, tenants } from '../schema.ts';
 import { appendAudit } from './append-entry.ts';
-import type { Auditing, AuditOutcome, AuditRecord } from './auditing.ts';
+import type { Auditing, FailureRecord } from './auditing.ts';
 import { isAuthenticHead, selectHead } from './chain-head.ts';
 import { type SignedHeads, signHeadsAnew } from './sign-heads-anew.ts';
 
 /** What was done and what was refused, as it can be read; changes write to it themselves, with `commitAudited`. */
 export interface AuditTrail {
   /** Tells of something that was not done, in the platform's chain where there is no such tenant; `false` when it was left out as one too many. */
-  append(auditing: Auditing, record: AuditRecord & { readonly outcome: Exclude<AuditOutcome, 'done'> }): Promise<boolean>;
+  append(auditing: Auditing, record: FailureRecord): Promise<boolean>;
   /** Whether somebody would ever read it: the chain of a tenant, or the platform's. */
   isChain(chain: string): Promise<boolean>;
   readEntries(chain: string, page: ReadAuditQuery): Promise<readonly AuditEntry[]>;
