@@ -5,7 +5,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { MiddlewareEnv } from '../context.ts';
 import type { MiddlewareDeps } from '../deps.ts';
 import { refuseBearer } from '../refusal.ts';
-import type { DataCaller } from '../store/tenant-data.ts';
+import { toDataCaller } from '../use-cases/bearer/verify.ts';
 
 /**
  * Lets only the holder of a data bearer pass, and only to the bearer's own tenant. Whether the sender still belongs
@@ -32,7 +32,7 @@ export function authenticateBearer({ store, startAuditing, verifyBearer }: Middl
     const auditing = startAuditing({ actor: toActor(claims), traceId: c.get('span').traceId });
     c.set('auditing', auditing);
     if (c.req.param('tenant') !== claims.tenant) throw refuseBearer('tenant_mismatch');
-    c.set('data', store.openTenantData(toCaller(claims), auditing));
+    c.set('data', store.openTenantData(toDataCaller(claims), auditing));
     await next();
   };
 }
@@ -40,8 +40,4 @@ export function authenticateBearer({ store, startAuditing, verifyBearer }: Middl
 /** A client with a token of its own answers for what it does, under whatever sender's name. */
 function toActor({ token, sender }: BearerClaims): string {
   return token === undefined ? `sender:${sender}` : `token:${token}`;
-}
-
-function toCaller({ tenant, sender, run, token }: BearerClaims): DataCaller {
-  return { tenantId: tenant, senderId: sender, runId: run, tokenId: token };
 }

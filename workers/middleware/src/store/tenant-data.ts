@@ -1,11 +1,12 @@
 import { toHex } from '@rubot/contracts/hex';
-import { and, asc, eq, exists, gt, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, lt, sql } from 'drizzle-orm';
 import type { BatchResponse } from 'drizzle-orm/batch';
 import { refuseBearer } from '../refusal.ts';
+import { selectLiveToken } from './api-tokens.ts';
 import { appendAudit, commitAudited } from './audit/append-entry.ts';
 import type { Auditing, AuditRecord } from './audit/auditing.ts';
 import { type Database, runBatch, type Statement } from './database.ts';
-import { apiTokens, identityBindings, toolEffects } from './schema.ts';
+import { identityBindings, toolEffects } from './schema.ts';
 
 /** On whose behalf data is touched: the claims of a bearer that was verified. */
 export interface DataCaller {
@@ -158,20 +159,6 @@ function selectBoundTenant(database: Database, { tenantId, senderId, tokenId }: 
         eq(identityBindings.senderId, senderId),
         eq(identityBindings.tenantId, tenantId),
         tokenId === undefined ? undefined : exists(selectLiveToken(database, tenantId, tokenId)),
-      ),
-    );
-}
-
-function selectLiveToken(database: Database, tenantId: string, tokenId: string) {
-  return database
-    .select({ tokenId: apiTokens.tokenId })
-    .from(apiTokens)
-    .where(
-      and(
-        eq(apiTokens.tokenId, tokenId),
-        eq(apiTokens.tenantId, tenantId),
-        isNull(apiTokens.revokedAt),
-        gt(apiTokens.expiresAt, new Date().toISOString()),
       ),
     );
 }

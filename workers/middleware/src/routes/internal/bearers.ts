@@ -11,6 +11,6 @@ export function verifyBearerHandler(deps: MiddlewareDeps): Handler<MiddlewareEnv
   return async function verify(c) {
     const body = await readJsonBody(c.req.raw, { maxBytes: deps.config.maxBodyBytes });
     const { bearer } = parseInput(VerifyBearerRequest, body.value);
-    return c.json(await verifyHeldBearer(deps, bearer));
+    return c.json(await verifyHeldBearer(deps, c.get('auditing'), bearer));
   };
 }
