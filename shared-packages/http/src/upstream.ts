@@ -24,7 +24,7 @@ export interface UpstreamCall {
   readonly fetch: FetchLike;
   /** Service name for the log, such as `rubot-orchestrator`. */
   readonly peer: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array<ArrayBuffer>;

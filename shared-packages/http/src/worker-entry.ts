@@ -4,8 +4,15 @@ import { createLogger } from '@rubot/logging';
 import { writeToConsole } from '@rubot/logging/console-sink';
 import { COMMON_EVENTS } from '@rubot/logging/events';
 
+/** What the runtime lends with each request: work that must not end with it. */
+export interface WorkerContext {
+  waitUntil(work: Promise<unknown>): void;
+  passThroughOnException(): void;
+  readonly props: unknown;
+}
+
 export interface WorkerApp {
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(request: Request, env?: undefined, context?: WorkerContext): Response | Promise<Response>;
 }
 
 export interface WorkerEntryOptions<Env extends object> {
@@ -22,17 +29,17 @@ export interface WorkerEntryOptions<Env extends object> {
 export function createWorkerFetch<Env extends object>({
   service,
   build,
-}: WorkerEntryOptions<Env>): (request: Request, env: Env) => Promise<Response> {
+}: WorkerEntryOptions<Env>): (request: Request, env: Env, context?: WorkerContext) => Promise<Response> {
   const apps = new WeakMap<Env, Promise<WorkerApp>>();
 
-  return async function fetchFromApp(request, env) {
+  return async function fetchFromApp(request, env, context) {
     let app = apps.get(env);
     if (app === undefined) {
       app = build(env);
       apps.set(env, app);
     }
     try {
-      return await (await app).fetch(request);
+      return await (await app).fetch(request, undefined, context);
     } catch (cause) {
       const error = new RubotError('misconfigured', `${service} is not configured. Its log names each variable that is wrong.`, { cause });
       reportBootFailure(service, error);

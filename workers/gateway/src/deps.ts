@@ -3,6 +3,9 @@ import { EnvironmentError } from '@rubot/config/parse-env';
 import type { FetchLike } from '@rubot/http/upstream';
 import { createLogger, type Logger } from '@rubot/logging';
 import { writeToConsole } from '@rubot/logging/console-sink';
+import { createTokenResolver, type TokenResolver } from './access/resolve-token.ts';
+import { createShield, type RateLimitBinding, type Shield } from './access/shield.ts';
+import { type ActionBearers, createActionBearers } from './bearers/action-bearers.ts';
 import { createRunBearers, type RunBearers } from './bearers/run-bearers.ts';
 import { createMiddlewareClient, type MiddlewareClient } from './clients/middleware.ts';
 import { createOrchestratorClient, type OrchestratorClient } from './clients/orchestrator.ts';
@@ -20,21 +23,26 @@ export interface GatewayBindings extends Record<string, unknown> {
   readonly MIDDLEWARE?: FetchBinding;
   /** A client certificate for the orchestrator's network (`mtls_certificates`), where Access is not used. */
   readonly ORCHESTRATOR_MTLS?: FetchBinding;
+  /** Cloudflare's rate limit (`ratelimits`), where floods are kept out at the edge. */
+  readonly SHIELD?: RateLimitBinding;
 }
 
 export interface GatewayDeps {
   readonly config: GatewayConfig;
   readonly logger: Logger<typeof GATEWAY_EVENTS>;
   readonly sessions: SessionResolver;
+  readonly tokens: TokenResolver;
   readonly middleware: MiddlewareClient;
   readonly orchestrator: OrchestratorClient;
   readonly bearers: RunBearers;
+  readonly actionBearers: ActionBearers;
+  readonly shield: Shield;
 }
 
 /** @throws EnvironmentError naming every variable and binding that is wrong */
 export async function buildDeps(bindings: GatewayBindings): Promise<GatewayDeps> {
   const config = readGatewayConfig(bindings);
-  const { MIDDLEWARE, ORCHESTRATOR_MTLS } = bindings;
+  const { MIDDLEWARE, ORCHESTRATOR_MTLS, SHIELD } = bindings;
   if (MIDDLEWARE === undefined) throw new EnvironmentError(SERVICE, ['MIDDLEWARE is not bound; add the service binding to wrangler.jsonc']);
   const keys = await importBearerKeys(config.secrets.bearerSigningSecret);
   const middleware = createMiddlewareClient({ fetch: toFetchLike(MIDDLEWARE), apiKey: config.secrets.middlewareApiKey });
@@ -43,6 +51,7 @@ export async function buildDeps(bindings: GatewayBindings): Promise<GatewayDeps>
     logger: createLogger({ source: config.logSource, events: GATEWAY_EVENTS, sink: writeToConsole }),
     middleware,
     sessions: createSessionResolver(middleware),
+    tokens: createTokenResolver(middleware),
     orchestrator: createOrchestratorClient({
       fetch: ORCHESTRATOR_MTLS === undefined ? (url, init) => fetch(url, init) : toFetchLike(ORCHESTRATOR_MTLS),
       baseUrl: config.orchestratorUrl,
@@ -50,6 +59,8 @@ export async function buildDeps(bindings: GatewayBindings): Promise<GatewayDeps>
       accessHeaders: config.secrets.accessHeaders,
     }),
     bearers: createRunBearers({ keys, ttlSeconds: config.bearerTtlSeconds }),
+    actionBearers: createActionBearers(keys),
+    shield: createShield(SHIELD),
   };
 }
 

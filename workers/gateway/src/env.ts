@@ -13,6 +13,9 @@ export const gatewayVariables = {
   LOG_LEVEL: sharedVariables.LOG_LEVEL,
   GATEWAY_API_KEY: sharedVariables.GATEWAY_API_KEY,
   GATEWAY_API_KEY_PREVIOUS: sharedVariables.GATEWAY_API_KEY_PREVIOUS,
+  GATEWAY_KEY_FOR_CLIENTS: variable(z.enum(['on', 'off']).default('on'), {
+    description: 'Whether GATEWAY_API_KEY opens /v1 to the operator’s own chat source; off where every client has an API token.',
+  }),
   ADMIN_API_KEY: sharedVariables.ADMIN_API_KEY,
   ADMIN_API_KEY_PREVIOUS: sharedVariables.ADMIN_API_KEY_PREVIOUS,
   MIDDLEWARE_API_KEY: sharedVariables.MIDDLEWARE_API_KEY,
@@ -43,6 +46,7 @@ export interface GatewayConfig {
   readonly maxBodyBytes: number;
   readonly requestTimeoutMs: number;
   readonly eventsSilenceMs: number;
+  readonly gatewayKeyForClients: boolean;
   readonly secrets: GatewaySecrets;
 }
 
@@ -71,6 +75,7 @@ export function readGatewayConfig(source: Readonly<Record<string, unknown>>): Ga
     maxBodyBytes: env.MAX_BODY_BYTES,
     requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
     eventsSilenceMs: env.EVENTS_SILENCE_MS,
+    gatewayKeyForClients: env.GATEWAY_KEY_FOR_CLIENTS === 'on',
     secrets: {
       gatewayApiKey: toRotatingSecret(env.GATEWAY_API_KEY, env.GATEWAY_API_KEY_PREVIOUS),
       adminApiKey: toRotatingSecret(env.ADMIN_API_KEY, env.ADMIN_API_KEY_PREVIOUS),

@@ -2,7 +2,10 @@ import { importBearerKeys } from '@rubot/bearer/keys';
 import type { LogLine } from '@rubot/contracts/log';
 import type { FetchLike, UpstreamInit } from '@rubot/http/upstream';
 import { createLogger } from '@rubot/logging';
+import { createTokenResolver } from '../src/access/resolve-token.ts';
+import { createShield, type RateLimitBinding } from '../src/access/shield.ts';
 import { createGatewayApp } from '../src/app.ts';
+import { createActionBearers } from '../src/bearers/action-bearers.ts';
 import { createRunBearers } from '../src/bearers/run-bearers.ts';
 import { createMiddlewareClient } from '../src/clients/middleware.ts';
 import { createOrchestratorClient } from '../src/clients/orchestrator.ts';
@@ -44,6 +47,7 @@ export interface HarnessOptions {
   readonly middleware?: FetchLike;
   readonly orchestrator?: FetchLike;
   readonly env?: Record<string, string>;
+  readonly shield?: RateLimitBinding;
 }
 
 export const IDENTITY = { 'x-chat-source-session-id': 'session-1', 'x-chat-source-sender-id': '+15550100' };
@@ -82,6 +86,7 @@ export async function createHarness({
   middleware = linked,
   orchestrator = completes,
   env = {},
+  shield,
 }: HarnessOptions = {}): Promise<GatewayHarness> {
   const config = readGatewayConfig({ ...ENV, ...env });
   const lines: LogLine[] = [];
@@ -94,6 +99,7 @@ export async function createHarness({
     logger: createLogger({ source: config.logSource, events: GATEWAY_EVENTS, sink: (line) => lines.push(line) }),
     middleware: middlewareClient,
     sessions: createSessionResolver(middlewareClient),
+    tokens: createTokenResolver(middlewareClient),
     orchestrator: createOrchestratorClient({
       fetch: record(toOrchestrator, orchestrator),
       baseUrl: config.orchestratorUrl,
@@ -101,6 +107,8 @@ export async function createHarness({
       accessHeaders: config.secrets.accessHeaders,
     }),
     bearers: createRunBearers({ keys, ttlSeconds: config.bearerTtlSeconds }),
+    actionBearers: createActionBearers(keys),
+    shield: createShield(shield),
   });
 
   async function request(path: string, init?: RequestInit): Promise<Response> {

@@ -11,12 +11,12 @@ afterEach(() => {
 const LINKED = { status: 'linked', tenant_id: 'acme', allowed_agents: null };
 
 describe('what the gateway remembers of who speaks', () => {
-  it('is believed for five seconds and no longer: so soon an unbound sender is out, in every isolate', async () => {
+  it('is believed for two and a half seconds and no longer: so soon an unbound sender is out, in every isolate', async () => {
     let answer: unknown = LINKED;
     const gateway = await createHarness({ middleware: async () => Response.json(answer) });
     await gateway.complete(CHAT);
     answer = { status: 'unlinked' };
-    vi.advanceTimersByTime(4_999);
+    vi.advanceTimersByTime(2_499);
     await gateway.complete(CHAT);
     expect([gateway.toMiddleware.length, gateway.toOrchestrator.length]).toEqual([1, 2]);
     vi.advanceTimersByTime(2);
@@ -26,9 +26,9 @@ describe('what the gateway remembers of who speaks', () => {
 
   it('is not prolonged by being asked for', async () => {
     const gateway = await createHarness({ middleware: async () => Response.json(LINKED) });
-    for (let second = 0; second <= 6; second += 1) {
+    for (let second = 0; second <= 3; second += 0.5) {
       await gateway.complete(CHAT);
-      vi.advanceTimersByTime(1_000);
+      vi.advanceTimersByTime(500);
     }
     expect(gateway.toMiddleware).toHaveLength(2);
   });

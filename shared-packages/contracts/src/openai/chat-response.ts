@@ -53,6 +53,10 @@ export const RubotReport = z.looseObject({
   /** `none` when no plan was needed, `model`, or `fallback` when the planner gave no usable plan. */
   planner: z.string().optional(),
   link_url: z.string().optional(),
+  /** With the status `sender_linked`: to which tenant. */
+  tenant_id: z.string().optional(),
+  /** With the status `sender_unlinked`: how long no PIN of the sender is looked at. */
+  retry_after_seconds: z.number().optional(),
   /** With the status `requires_action`: what has to be decided before the answer goes on. */
   required_action: RequiredAction.optional(),
 });

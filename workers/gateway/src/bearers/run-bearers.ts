@@ -35,8 +35,8 @@ export function createRunBearers({ keys, ttlSeconds }: RunBearersOptions): RunBe
       return { runId: subject.runId, dataBearer, bearerGrant };
     },
     verifyGrant: (grant) => verifyGrant({ keys, grant, nowMs: Date.now() }),
-    async renew({ tenant, session, sender, run }) {
-      const bearer = await mint({ tenantId: tenant, sessionId: session, senderId: sender, runId: run });
+    async renew({ tenant, session, sender, run, token }) {
+      const bearer = await mint({ tenantId: tenant, sessionId: session, senderId: sender, runId: run, tokenId: token });
       return { bearer, expires_in_seconds: ttlSeconds };
     },
   };

@@ -2,9 +2,10 @@ import { ChatCompletion } from '@rubot/contracts/chat-response';
 import { DeadLetterList, type ListDeadLettersQuery, RedriveReport, type RedriveRequest } from '@rubot/contracts/dead-letters';
 import { type ChallengeRequest, ChallengeResponse, type DiagnoseRequest, Diagnosis } from '@rubot/contracts/diagnosis';
 import { formatAllowedAgents, HEADERS } from '@rubot/contracts/headers';
+import type { CallerLimits } from '@rubot/contracts/limits';
 import { ModelList } from '@rubot/contracts/models';
-import { RunEventPage, RunList, RunResource } from '@rubot/contracts/runs';
-import type { ResolveSessionRequest, ResolveSessionResponse } from '@rubot/contracts/sessions';
+import { RunEventPage, RunList, RunResource, Trace } from '@rubot/contracts/runs';
+import type { ResolveSessionRequest } from '@rubot/contracts/sessions';
 import { isEventStream, toEventStream } from '@rubot/http/event-stream';
 import {
   callUpstream,
@@ -16,8 +17,10 @@ import {
   type UpstreamCall,
 } from '@rubot/http/upstream';
 import { z } from 'zod';
+import type { TokenAuthority } from '../access/authority.ts';
 import type { RunCredentials } from '../bearers/run-bearers.ts';
 import type { PassedHeaders } from '../middleware/pass-headers.ts';
+import type { LinkedSession } from '../sessions/resolve-session.ts';
 import type { CallContext } from './middleware.ts';
 
 /** On whose behalf a call is made, as the orchestrator is told in headers; it believes them for the hop key's sake. */
@@ -26,18 +29,24 @@ export interface Caller {
   readonly sessionId: string;
   readonly senderId: string;
   readonly allowedAgents: readonly string[] | null;
+  /** The API token in whose name it is made. */
+  readonly tokenId?: string;
+  readonly limits: CallerLimits;
 }
 
-export function toCaller(identity: ResolveSessionRequest, session: LinkedSession): Caller {
+export function toCaller(identity: ResolveSessionRequest, session: LinkedSession, token?: TokenAuthority): Caller {
   return {
     tenantId: session.tenant_id,
     sessionId: identity.session_id,
     senderId: identity.sender_id,
     allowedAgents: session.allowed_agents,
+    limits: {
+      ...(session.limits === undefined ? {} : { tenant: session.limits }),
+      ...(token === undefined ? {} : { token: { id: token.tokenId, limits: token.limits } }),
+    },
+    ...(token === undefined ? {} : { tokenId: token.tokenId }),
   };
 }
-
-type LinkedSession = Extract<ResolveSessionResponse, { status: 'linked' }>;
 
 /** A client's request, as it goes on. */
 export interface ForwardedCall {
@@ -71,7 +80,7 @@ export interface StreamAnswer {
 export interface OrchestratorClient {
   complete(call: RunCall, context: CallContext): Promise<WholeAnswer>;
   streamCompletion(call: RunCall, context: CallContext): Promise<StreamAnswer>;
-  /** Any request about runs but for their events. */
+  /** Any request about runs, or about what belongs to one trace, but for events. */
   requestRuns(call: ForwardedCall | RunCall, context: CallContext): Promise<WholeAnswer>;
   /** A page or a stream, as the client's headers ask. */
   readRunEvents(call: ForwardedCall, context: CallContext): Promise<WholeAnswer | StreamAnswer>;
@@ -111,7 +120,7 @@ export function createOrchestratorClient({ fetch, baseUrl, apiKey, accessHeaders
         ...call.clientHeaders,
         ...hopHeaders,
         ...toCallerHeaders(call.caller),
-        ...('credentials' in call ? toCredentialHeaders(call.credentials) : {}),
+        ...('credentials' in call ? { ...toCredentialHeaders(call.credentials), ...toLimitHeaders(call.caller) } : {}),
       },
       ...('body' in call ? { body: call.body } : {}),
       isIdempotent: HEADERS.idempotencyKey in call.clientHeaders,
@@ -180,8 +189,14 @@ function toCredentialHeaders({ runId, dataBearer, bearerGrant }: RunCredentials)
   return { [HEADERS.runId]: runId, [HEADERS.dataBearer]: dataBearer, [HEADERS.bearerGrant]: bearerGrant };
 }
 
-/** One run, or a page of runs. */
-const RunsBody = z.union([RunResource, RunList]);
+/** What a run that begins is limited by: nothing is said of who is not limited. */
+function toLimitHeaders({ limits }: Caller): Record<string, string> {
+  const isLimited = [limits.tenant, limits.token?.limits].some((held) => held !== undefined && Object.keys(held).length > 0);
+  return isLimited ? { [HEADERS.limits]: JSON.stringify(limits) } : {};
+}
+
+/** One run, a page of runs, or the runs of a trace. */
+const RunsBody = z.union([RunResource, RunList, Trace]);
 
 async function readWhole(call: UpstreamCall, answer: UpstreamAnswer, schema: z.ZodType): Promise<WholeAnswer> {
   const { bytes } = await readUpstreamBody(call, answer, schema);

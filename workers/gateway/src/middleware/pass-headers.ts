@@ -1,8 +1,12 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { IdempotencyKey } from '@rubot/contracts/ids';
+import { RATE_LIMIT_HEADERS } from '@rubot/contracts/limits';
 import { parseInput } from '@rubot/http/parse';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { GatewayEnv } from '../context.ts';
+
+/** What a client may wish of a run, in rubot's own headers. */
+export const WISHES = [HEADERS.onDisconnect, HEADERS.priority, HEADERS.memory, HEADERS.sessionStrategy] as const;
 
 /**
  * Of a client's own headers, those that go on to the orchestrator: how it wants to read, or what it wants of a run. Which values
@@ -10,13 +14,13 @@ import type { GatewayEnv } from '../context.ts';
  */
 const FROM_CLIENT = {
   GET: ['accept', HEADERS.lastEventId],
-  POST: [HEADERS.idempotencyKey, HEADERS.onDisconnect, HEADERS.priority, HEADERS.memory, HEADERS.sessionStrategy],
+  POST: [HEADERS.idempotencyKey, ...WISHES],
 } as const;
 
 /** Of the orchestrator's headers, those that go on to the client with an answer. */
-const WITH_ANSWER = ['location', 'retry-after', HEADERS.idempotentReplayed] as const;
-/** A refusal is written anew at the gateway, from what it says; that it is an old one has no other place. */
-const WITH_REFUSAL = [HEADERS.idempotentReplayed] as const;
+const WITH_ANSWER = ['location', 'retry-after', HEADERS.idempotentReplayed, ...RATE_LIMIT_HEADERS] as const;
+/** A refusal is written anew at the gateway, from what it says; that it is an old one, and where the caller stands, has no other place. */
+const WITH_REFUSAL = [HEADERS.idempotentReplayed, ...RATE_LIMIT_HEADERS] as const;
 
 export type PassedHeaders = Readonly<Record<string, string>>;
 

@@ -1,48 +1,44 @@
 import type { ChatRequest } from '@rubot/contracts/chat-request';
-import { NO_USAGE, type RubotReport, STREAM_DONE } from '@rubot/contracts/chat-response';
-import { encodeSseFrame, SSE_HEADERS } from '@rubot/http/sse-response';
-import { toLinkingPage } from './linking-page.ts';
-
-export interface UnlinkedSenderReply {
-  readonly request: ChatRequest;
-  readonly linkUrl: string;
-  readonly senderId: string;
-}
+import type { UseLinkPinResponse } from '@rubot/contracts/link-pins';
+import { type AssistantReply, toAssistantReply } from './assistant-reply.ts';
 
 /**
- * An assistant's message and not an error: the one who reads it is a person in a chat. A program tells it
+ * To a sender without a tenant. An assistant's message and not an error: the one who reads it is a person in a chat. A program tells it
  * from an answer by `rubot.status`.
  */
-export function replyToUnlinkedSender({ request, linkUrl, senderId }: UnlinkedSenderReply): Response {
-  const page = toLinkingPage(linkUrl, senderId);
-  const content = `I do not know this account yet. Open ${page} to link it, then write to me again.`;
-  const head = { id: `chatcmpl-${crypto.randomUUID().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1_000), model: request.model };
-  const rubot: RubotReport = { status: 'sender_unlinked', link_url: page };
-  return request.stream === true ? toStream(request, head, content, rubot) : toCompletion(head, content, rubot);
+export function replyToUnlinkedSender(request: ChatRequest, page: string): Response {
+  return toAssistantReply(request, {
+    content: `I do not know this account yet. Open ${page} to link it, or send me the 6 digits of your PIN. Then write to me again.`,
+    rubot: { status: 'sender_unlinked', link_url: page },
+  });
 }
 
-interface Head {
-  readonly id: string;
-  readonly created: number;
-  readonly model: string;
+/** To one that has sent a PIN. */
+export function replyToPin(request: ChatRequest, page: string, outcome: UseLinkPinResponse): Response {
+  return toAssistantReply(request, toReply(page, outcome));
 }
 
-function toCompletion(head: Head, content: string, rubot: RubotReport): Response {
-  const message = { role: 'assistant', content, refusal: null };
-  return Response.json(
-    { ...head, object: 'chat.completion', choices: [{ index: 0, message, logprobs: null, finish_reason: 'stop' }], usage: NO_USAGE, rubot },
-    { headers: { 'cache-control': 'no-store' } },
-  );
+function toReply(page: string, outcome: UseLinkPinResponse): AssistantReply {
+  const rubot = { status: 'sender_unlinked', link_url: page };
+  switch (outcome.status) {
+    case 'linked':
+      return {
+        content: `This account is now linked to ${outcome.tenant_name}. Write to me again, and I will answer.`,
+        rubot: { status: 'sender_linked', tenant_id: outcome.tenant_id },
+      };
+    case 'linked_elsewhere':
+      return { content: 'This account is linked already, to somebody else than the PIN is of. It has to be unlinked there first.', rubot };
+    case 'too_many_tries':
+      return {
+        content: `That were too many wrong PINs. Wait ${toMinutes(outcome.retry_after_seconds)}, ask for a new PIN, and send me that one.`,
+        rubot: { ...rubot, retry_after_seconds: outcome.retry_after_seconds },
+      };
+    case 'refused':
+      return { content: `This PIN is wrong, or has expired. Ask for a new one, or open ${page} to link this account.`, rubot };
+  }
 }
 
-function toStream(request: ChatRequest, head: Head, content: string, rubot: RubotReport): Response {
-  const includeUsage = request.stream_options?.include_usage === true;
-  const chunk = { ...head, object: 'chat.completion.chunk', ...(includeUsage ? { usage: null } : {}) };
-  const chunks = [
-    { ...chunk, choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: null }] },
-    { ...chunk, choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], rubot },
-    ...(includeUsage ? [{ ...chunk, choices: [], usage: NO_USAGE }] : []),
-  ];
-  const frames = [...chunks.map((data) => JSON.stringify(data)), STREAM_DONE].map((data) => encodeSseFrame({ data }));
-  return new Response(frames.join(''), { headers: SSE_HEADERS });
+function toMinutes(seconds: number): string {
+  const minutes = Math.max(1, Math.ceil(seconds / 60));
+  return minutes === 1 ? 'a minute' : `${minutes} minutes`;
 }

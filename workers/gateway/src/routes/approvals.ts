@@ -6,7 +6,7 @@ import { parseInput } from '@rubot/http/parse';
 import type { Handler } from 'hono';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { requireCaller } from '../sessions/require-caller.ts';
+import { requireCaller } from '../sessions/resolve-caller.ts';
 import { toRunCall } from './forward.ts';
 import { relayAnswer } from './relay-answer.ts';
 
@@ -19,7 +19,7 @@ export function decideApprovalHandler(deps: GatewayDeps): Handler<GatewayEnv> {
     if (!runId.success) throw new RubotError('not_found', 'There is no such run. Check its id.');
     const { bytes, value } = await readJsonBody(c.req.raw, { maxBytes: config.maxBodyBytes });
     parseInput(ApprovalDecision, value);
-    return relayAnswer(c, { timeoutMs: config.requestTimeoutMs }, async (context) => {
+    return relayAnswer(c, deps, { timeoutMs: config.requestTimeoutMs }, async (context) => {
       const caller = await requireCaller(c, deps, context);
       return orchestrator.requestRuns(await toRunCall(c, deps, { caller, runId: runId.data, body: bytes }), context);
     });

@@ -25,6 +25,6 @@ export interface RunRequest {
 /** As above, with the credentials of the run that is begun by it, or goes on. */
 export async function toRunCall(c: Context<GatewayEnv>, { bearers }: GatewayDeps, { caller, runId, body }: RunRequest): Promise<RunCall> {
   c.set('runId', runId);
-  c.get('span').annotate({ tenant_id: caller.tenantId, run_id: runId });
+  c.get('span').annotate({ run_id: runId });
   return { ...toForwardedCall(c, caller), credentials: await bearers.issue({ ...caller, runId }), body };
 }

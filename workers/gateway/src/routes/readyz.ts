@@ -3,6 +3,7 @@ import type { Handler } from 'hono';
 import type { CallContext } from '../clients/middleware.ts';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
+import { waitFor } from '../wait-for.ts';
 
 type Checks = Readonly<Record<'middleware' | 'orchestrator', 'ok' | 'unavailable'>>;
 
@@ -52,17 +53,6 @@ export function readinessHandler({ middleware, orchestrator }: GatewayDeps): Han
     const isReady = Object.values(checks).every((state) => state === 'ok');
     return c.json({ status: isReady ? 'ready' : 'not_ready', checks }, isReady ? 200 : 503);
   };
-}
-
-/** `undefined` when it takes longer: workerd drops the work of a request whose client leaves, and then nobody is ever answered. */
-async function waitFor<T>(answer: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, timeoutMs);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function toState(check: PromiseSettledResult<void>): 'ok' | 'unavailable' {

@@ -1,7 +1,7 @@
 import type { Handler } from 'hono';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { requireCaller } from '../sessions/require-caller.ts';
+import { requireCaller } from '../sessions/resolve-caller.ts';
 import { toForwardedCall } from './forward.ts';
 import { relayAnswer } from './relay-answer.ts';
 
@@ -11,7 +11,7 @@ export function readRunEventsHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   const limits = { timeoutMs: config.requestTimeoutMs, maxSilenceMs: config.eventsSilenceMs };
 
   return function readRunEvents(c) {
-    return relayAnswer(c, limits, async (context) =>
+    return relayAnswer(c, deps, limits, async (context) =>
       orchestrator.readRunEvents(toForwardedCall(c, await requireCaller(c, deps, context)), context),
     );
   };

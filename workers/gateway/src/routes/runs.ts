@@ -5,7 +5,7 @@ import { newRunId } from '@rubot/http/run-id';
 import type { Handler } from 'hono';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { requireCaller } from '../sessions/require-caller.ts';
+import { requireCaller } from '../sessions/resolve-caller.ts';
 import { toForwardedCall, toRunCall } from './forward.ts';
 import { relayAnswer } from './relay-answer.ts';
 
@@ -16,7 +16,7 @@ export function createRunHandler(deps: GatewayDeps): Handler<GatewayEnv> {
   return async function createRun(c) {
     const { bytes, value } = await readJsonBody(c.req.raw, { maxBytes: config.maxBodyBytes });
     parseInput(ChatRequest, value);
-    return relayAnswer(c, { timeoutMs: config.requestTimeoutMs }, async (context) => {
+    return relayAnswer(c, deps, { timeoutMs: config.requestTimeoutMs }, async (context) => {
       const caller = await requireCaller(c, deps, context);
       return orchestrator.requestRuns(await toRunCall(c, deps, { caller, runId: newRunId(), body: bytes }), context);
     });
@@ -28,7 +28,7 @@ export function forwardRunRequest(deps: GatewayDeps): Handler<GatewayEnv> {
   const { config, orchestrator } = deps;
 
   return function forwardToRuns(c) {
-    return relayAnswer(c, { timeoutMs: config.requestTimeoutMs }, async (context) =>
+    return relayAnswer(c, deps, { timeoutMs: config.requestTimeoutMs }, async (context) =>
       orchestrator.requestRuns(toForwardedCall(c, await requireCaller(c, deps, context)), context),
     );
   };

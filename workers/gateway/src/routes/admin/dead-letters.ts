@@ -2,9 +2,9 @@ import { ListDeadLettersQuery, RedriveRequest } from '@rubot/contracts/dead-lett
 import { readJsonBody } from '@rubot/http/body';
 import { parseInput } from '@rubot/http/parse';
 import type { Handler } from 'hono';
-import type { GatewayEnv } from '../context.ts';
-import type { GatewayDeps } from '../deps.ts';
-import { withinDeadline } from './within-deadline.ts';
+import type { GatewayEnv } from '../../context.ts';
+import type { GatewayDeps } from '../../deps.ts';
+import { withinDeadline } from '../within-deadline.ts';
 
 /** `GET /admin/dead-letters?cursor=&limit=`: runs that were given up, of all tenants. */
 export function listDeadLettersHandler({ config, orchestrator }: GatewayDeps): Handler<GatewayEnv> {
