@@ -25,7 +25,7 @@ export interface PeerToAsk extends Pair {
   readonly now?: (() => number) | undefined;
 }
 
-/** `open`: our hop key is accepted there. `unknown`: it answers, but not to challenges. */
+/** `open`: it is who it should be, and our hop key is accepted there. `unknown`: it answers, but not to challenges. */
 export type PeerState = 'open' | 'closed' | 'unknown' | 'unreachable';
 
 export interface PeerReport {
@@ -43,7 +43,8 @@ export async function askPeer(peer: PeerToAsk): Promise<PeerReport> {
     const readAtMs = now();
     const verdicts = Object.keys(secrets).map((name) => judgeSecret({ ...peer, name, breaks: breaks[name] ?? '' }, answer.secrets));
     const details = answer.service === undefined ? [] : judgeService(peer, answer.service, { sentAtMs, readAtMs });
-    const isAccepted = hopKey === undefined || isProved(answer.secrets[hopKey]);
+    const isItself = answer.service === undefined || answer.service.name === peer.service;
+    const isAccepted = isItself && (hopKey === undefined || isProved(answer.secrets[hopKey]));
     return { state: isAccepted ? 'open' : 'closed', findings: [ok(looked(peer), 'it answers'), ...verdicts, ...details] };
   } catch (thrown) {
     return judgeSilence(peer, RubotError.from(thrown));

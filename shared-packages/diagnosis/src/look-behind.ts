@@ -13,7 +13,7 @@ export interface PeerToLookBehind extends PeerToAsk {
 export async function lookBehind(peer: PeerToLookBehind): Promise<readonly Finding[]> {
   const { state, findings } = await askPeer(peer);
   if (state === 'unreachable' || state === 'closed') {
-    const reason = state === 'closed' ? 'it refuses our key or our wire version' : 'it does not answer';
+    const reason = state === 'closed' ? 'it is not open to us' : 'it does not answer';
     return [...findings, skipped(behind(peer), `what the ${peer.to} finds itself was not looked at, as ${reason}`)];
   }
   const answers = await Promise.all(peer.questions.map((question) => question().catch((thrown: unknown) => [explain(peer, thrown)])));
