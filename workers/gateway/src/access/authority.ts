@@ -1,5 +1,6 @@
 import type { ResolveApiTokenRequest } from '@rubot/contracts/api-tokens';
 import { PLATFORM_CHAIN } from '@rubot/contracts/audit';
+import { isTokenSender } from '@rubot/contracts/ids';
 import type { Limits } from '@rubot/contracts/limits';
 
 /** The client of an API token, by the token itself or by a bearer of one of its actions. */
@@ -23,6 +24,11 @@ export type Authority = TokenAuthority | { readonly kind: 'operator' } | { reado
 /** How the audit names whoever acts. */
 export function toActor(authority: Authority): string {
   return authority.kind === 'token' ? `token:${authority.tokenId}` : authority.kind;
+}
+
+/** How it names a sender who acts for himself. */
+export function toSenderActor(senderId: string): string {
+  return isTokenSender(senderId) ? senderId : `sender:${senderId}`;
 }
 
 /** The chain on which it is put on record what such a caller was refused. */

@@ -17,15 +17,16 @@ import {
 } from '@rubot/http/upstream';
 import type { Span } from '@rubot/logging/span';
 import type { z } from 'zod';
+import { toSenderActor } from '../access/authority.ts';
 
 export interface CallContext {
   readonly span: Span;
   readonly deadline: Deadline;
 }
 
-/** A request of somebody who administers, as it goes on. */
+/** A request that is put on record, if only where it is refused. */
 export interface AdminCall {
-  /** In whose name, for the audit. */
+  /** Who asks, for the record. */
   readonly actor: string;
   readonly method: UpstreamCall['method'];
   /** Path and query. */
@@ -46,7 +47,7 @@ export interface MiddlewareClient {
   resolveApiToken(request: ResolveApiTokenRequest, context: CallContext): Promise<ResolveApiTokenResponse>;
   /** @throws RubotError `forbidden` for a handle that is not the token's, or opens nothing any more */
   redeemActionHandle(request: RedeemActionHandleInternally, actor: string, context: CallContext): Promise<void>;
-  useLinkPin(request: UseLinkPinInternally, actor: string, context: CallContext): Promise<UseLinkPinResponse>;
+  useLinkPin(request: UseLinkPinInternally, context: CallContext): Promise<UseLinkPinResponse>;
   recordAudit(entry: RecordAudit, actor: string, context: CallContext): Promise<void>;
   administer<Schema extends z.ZodType>(call: AdminCall, schema: Schema, context: CallContext): Promise<AdminAnswer<z.output<Schema>>>;
   administerWithoutAnswer(call: AdminCall, context: CallContext): Promise<void>;
@@ -94,14 +95,20 @@ export function createMiddlewareClient({ fetch, apiKey }: MiddlewareClientOption
   }
 
   return {
-    resolveSession: (request, context) =>
-      callUpstreamJson(toCall('POST', '/internal/sessions/resolve', context, request), ResolveSessionResponse),
+    resolveSession(request, context) {
+      const actor = toSenderActor(request.sender_id);
+      const target = '/internal/sessions/resolve';
+      return callUpstreamJson(
+        toAdminCall({ actor, method: 'POST', target, body: request, isIdempotent: true }, context),
+        ResolveSessionResponse,
+      );
+    },
     resolveApiToken: (request, context) =>
       callUpstreamJson(toCall('POST', '/internal/tokens/resolve', context, request), ResolveApiTokenResponse),
     redeemActionHandle: (request, actor, context) =>
       callUpstreamWithoutBody(toPost('/internal/action-handles/redeem', request, actor, context)),
-    useLinkPin: (request, actor, context) =>
-      callUpstreamJson(toPost('/internal/link-pins/use', request, actor, context), UseLinkPinResponse),
+    useLinkPin: (request, context) =>
+      callUpstreamJson(toPost('/internal/link-pins/use', request, toSenderActor(request.sender_id), context), UseLinkPinResponse),
     recordAudit: (entry, actor, context) => callUpstreamWithoutBody(toPost('/internal/audit', entry, actor, context)),
     async administer(adminCall, schema, context) {
       const call = toAdminCall(adminCall, context);

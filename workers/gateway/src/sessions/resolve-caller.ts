@@ -13,10 +13,7 @@ import type { LinkedSession } from './resolve-session.ts';
 export async function resolveCaller(c: Context<GatewayEnv>, deps: GatewayDeps, context: CallContext): Promise<Caller | undefined> {
   const identity = c.get('identity');
   const authority = c.get('authority');
-  const session = await deps.sessions.ask(identity, context).catch((thrown: unknown) => {
-    if (!RubotError.is(thrown) || thrown.code !== 'forbidden') throw thrown;
-    return refuseOnRecord(c, deps, { action: 'access.refused', error: thrown, details: { reason: 'session_of_another' } });
-  });
+  const session = await deps.sessions.ask(identity, context);
   if (authority.kind === 'token') {
     if (session.status === 'unlinked' || session.tenant_id !== authority.tenantId) return refuseSender(c, deps, identity);
     return noteCaller(c, toCaller(identity, session, authority), context);
