@@ -4,13 +4,14 @@ import { Command, CommanderError } from 'commander';
 import { addDeadLettersCommand } from './commands/dead-letters.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addSmokeCommand } from './commands/smoke.ts';
+import { addTokenCommand } from './commands/token.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import type { CliContext } from './context.ts';
 
 const FAILED = 1;
 const MISUSED = 2;
 
-function createProgram(context: CliContext): Command {
+function createProgram(context: CliContext, exitWith: (status: number) => void): Command {
   const program = new Command('rubot')
     .description('Tools for a running rubot, on this machine or deployed')
     .exitOverride()
@@ -23,15 +24,19 @@ function createProgram(context: CliContext): Command {
   addTraceCommand(program, context);
   addSmokeCommand(program, context);
   addDoctorCommand(program, context);
+  addTokenCommand(program, context, exitWith);
   addDeadLettersCommand(program, context);
   return program;
 }
 
-/** Runs one command. @returns the exit status: 0 done, 1 failed, 2 called in a way that does not exist */
+/** Runs one command. @returns the exit status: 0 done, 1 failed, 2 called in a way that does not exist, or that of the program it ran */
 export async function runCli(parameters: readonly string[], context: CliContext): Promise<number> {
+  let status = 0;
   try {
-    await createProgram(context).parseAsync(parameters, { from: 'user' });
-    return 0;
+    await createProgram(context, (chosen) => {
+      status = chosen;
+    }).parseAsync(parameters, { from: 'user' });
+    return status;
   } catch (thrown) {
     // commander has told the user already, and calls its help an error.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : MISUSED;
