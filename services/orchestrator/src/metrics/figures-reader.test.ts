@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const figures = (deadLetterCount: number): QueueFigures => ({ waiting: [], deadLetterCount, workerCounts: new Map() });
+const figures = (deadLetterCount: number): QueueFigures => ({ waiting: [], deadLetterCount, reservationCount: 0, workerCounts: new Map() });
 
 describe('figures of the whole', () => {
   it('are asked for once a second, however many want them, and whether or not they came', async () => {
