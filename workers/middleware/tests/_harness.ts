@@ -32,7 +32,7 @@ export interface ToolAnswer {
 export interface MiddlewareHarness {
   readonly url: string;
   readonly log: LineCollector;
-  internal(method: string, path: string, body?: unknown): Promise<Response>;
+  internal(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   data(holder: Holder, path: string, init?: RequestInit): Promise<Response>;
   /** A new tenant with its own ids, so that suites share one database without touching each other. */
   newTenant(agents?: { agent_policy: string; agents: unknown[] }): Promise<Holder>;
@@ -47,6 +47,8 @@ export interface BearerOptions {
   readonly scope?: readonly BearerScope[];
   readonly secret?: string;
   readonly nowMs?: number;
+  /** The API token in whose name the run was begun. */
+  readonly tokenId?: string;
 }
 
 export const RUN_ID = `run_${'a1'.repeat(16)}`;
@@ -67,10 +69,10 @@ export async function startMiddleware(variables: Record<string, string> = {}): P
     log,
     stop: workers.stop,
     database: () => workers.databaseOf('rubot-middleware-dev', 'DB'),
-    internal: (method, path, body) =>
+    internal: (method, path, body, headers = {}) =>
       fetch(`${url}/internal/${path}`, {
         method,
-        headers: { authorization: `Bearer ${ENV.MIDDLEWARE_API_KEY}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${ENV.MIDDLEWARE_API_KEY}`, 'content-type': 'application/json', ...headers },
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       }),
     data: (holder, path, init = {}) =>
@@ -84,9 +86,13 @@ export async function startMiddleware(variables: Record<string, string> = {}): P
       expect(bound.status).toBe(201);
       return { tenantId, senderId, bearer: await harness.bearerFor({ tenantId, senderId }) };
     },
-    async bearerFor({ tenantId, senderId }, { scope = BEARER_SCOPES, secret = ENV.BEARER_SIGNING_SECRET, nowMs = Date.now() } = {}) {
+    async bearerFor(
+      { tenantId, senderId },
+      { scope = BEARER_SCOPES, secret = ENV.BEARER_SIGNING_SECRET, nowMs = Date.now(), tokenId } = {},
+    ) {
       const keys = await importBearerKeys({ current: secret, previous: undefined });
-      return mintBearer({ keys, subject: { tenantId, senderId, sessionId: 'session-1', runId: RUN_ID, scope }, ttlSeconds: 300, nowMs });
+      const subject = { tenantId, senderId, sessionId: 'session-1', runId: RUN_ID, scope, tokenId };
+      return mintBearer({ keys, subject, ttlSeconds: 300, nowMs });
     },
     async call(holder, tool, input, idempotencyKey = crypto.randomUUID()) {
       const response = await harness.data(holder, `tools/${tool}/call`, {
