@@ -19,9 +19,19 @@ describe('the process', () => {
       MODEL_SPECIFIER: 'openai/gpt-5-mini',
       HEALTH_INTERVAL_MS: '1000',
       HEALTH_TIMEOUT_MS: '1000',
+      GLOBAL_LIMITS_JSON: '{"requests_per_hour":5}',
+      PRICES_JSON: '{"tables":{"input":1,"output":1}}',
     });
     expect(await service.exited).toEqual([1, null]);
-    for (const name of ['GATEWAY_API_KEY', 'ORCHESTRATOR_API_KEY', 'DATABASE_URL', 'AGENT_REGISTRY_JSON.Bad', 'AGENT_REGISTRY_JSON.b']) {
+    for (const name of [
+      'GLOBAL_LIMITS_JSON',
+      'PRICES_JSON',
+      'GATEWAY_API_KEY',
+      'ORCHESTRATOR_API_KEY',
+      'DATABASE_URL',
+      'AGENT_REGISTRY_JSON.Bad',
+      'AGENT_REGISTRY_JSON.b',
+    ]) {
       expect(service.stderr()).toContain(name);
     }
     expect(service.stderr()).not.toContain('short-secret');
@@ -35,6 +45,7 @@ describe('the process', () => {
       DATABASE_URL: 'postgres://rubot:of-the-test@127.0.0.1/rubot',
       AGENT_REGISTRY_JSON: '{"tables":"http://x"}',
       RUN_HEARTBEAT_MS: '20000',
+      GLOBAL_LIMITS_JSON: '{"usd_per_day":50}',
       PLANNER_MODEL: 'openai/gpt-5-nano',
       HEALTH_INTERVAL_MS: '1000',
       HEALTH_TIMEOUT_MS: '1000',
@@ -42,6 +53,7 @@ describe('the process', () => {
     expect(await service.exited).toEqual([1, null]);
     expect(service.stderr()).toContain('OPENAI_API_KEY is not set although PLANNER_MODEL names an openai model');
     expect(service.stderr()).toContain('HEALTH_TIMEOUT_MS must be less than HEALTH_INTERVAL_MS');
+    expect(service.stderr()).toContain('PRICES_JSON is not set although GLOBAL_LIMITS_JSON limits money');
     expect(service.stderr()).toContain('RUN_HEARTBEAT_MS must be at most half of RUN_LEASE_MS');
   });
 

@@ -1,4 +1,7 @@
-import { fileURLToPath } from 'node:url';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { RubotError } from '@rubot/errors';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -244,6 +247,22 @@ describe('what is kept', () => {
   });
 });
 
+/** As the version had them that did not know this one yet. */
+async function copyMigrations(before: string): Promise<URL> {
+  const folder = pathToFileURL(`${await mkdtemp(join(tmpdir(), 'rubot-migrations-'))}/`);
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const journal = JSON.parse(await readFile(new URL('meta/_journal.json', MIGRATIONS), 'utf8')) as { entries: { tag: string }[] };
+  const entries = journal.entries.slice(
+    0,
+    journal.entries.findIndex(({ tag }) => tag === before),
+  );
+  expect(entries.length).toBeGreaterThan(0);
+  await mkdir(new URL('meta/', folder));
+  await writeFile(new URL('meta/_journal.json', folder), JSON.stringify({ ...journal, entries }));
+  for (const { tag } of entries) await copyFile(new URL(`${tag}.sql`, MIGRATIONS), new URL(`${tag}.sql`, folder));
+  return folder;
+}
+
 describe('the schema', () => {
   it('is made once by however many start together', async () => {
     const database = await openEmptyDatabase();
@@ -253,6 +272,27 @@ describe('the schema', () => {
     const { length: known } = readMigrationFiles({ migrationsFolder: fileURLToPath(MIGRATIONS) });
     expect(await database.query('SELECT * FROM rubot_migrations')).toHaveLength(known);
     await expect((await openStore(database)).begin(toRun(1))).resolves.toMatchObject({ attempt: 1 });
+  });
+
+  it('takes over what the version before limits has left, open or ended', async () => {
+    const database = await openEmptyDatabase();
+    const { db, close } = openDatabase({ url: database.url, maxConnections: 1 });
+    onTestFinished(close);
+    await migrate(db, await copyMigrations('0003_limits'));
+    const insert = `INSERT INTO runs (run_id, tenant_id, session_id, sender_id, model, status, attempt, last_seq, request, trace_id, span_id, lease_until)
+      VALUES ($1, 'acme', 's', '+15550100', 'rubot', $2, 1, 1, '{"model":"rubot","messages":[{"role":"user","content":"hi"}]}', $3, 'b', now() - interval '1 second')`;
+    const [open, ended] = [toRun(1), toRun(2)];
+    await database.query(insert, [open.runId, 'running', open.traceId]);
+    await database.query(insert, [ended.runId, 'completed', ended.traceId]);
+    await migrate(db, MIGRATIONS);
+    const process = await openStore(database);
+    const [claimed] = await process.takeLeft(5);
+    expect(claimed).toMatchObject({ runId: open.runId, isLimited: false });
+    await claimed?.writer.finish(OUTCOME, [END]);
+    expect((await process.listOfTrace(open.traceId, 10, OWNER)).map(({ id, cost_usd: cost }) => [id, cost])).toEqual([
+      [open.runId, null],
+      [ended.runId, null],
+    ]);
   });
 
   it('is refused when a later version made it', async () => {
