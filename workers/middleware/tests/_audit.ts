@@ -1,35 +1,46 @@
+import type { ChainPosition } from '@rubot/audit/chain-verifier';
 import { type ChainReport, verifyChain } from '@rubot/audit/verify-chain';
 import type { AuditEntry, AuditHead } from '@rubot/contracts/audit';
 import { type Auditing, importAuditKeys } from '../src/store/audit/auditing.ts';
-import { createAuditTrail } from '../src/store/audit/trail.ts';
-import { openDatabase } from '../src/store/database.ts';
 import { ENV, type MiddlewareHarness } from './_harness.ts';
 
-const TRACE_ID = 'ab'.repeat(16);
+export const TRACE_ID = 'ab'.repeat(16);
 
 /** For a test that stands beside the Worker, on the same database and with the same secret. */
-export async function startAuditing(
-  actor: string,
-  secret: { current: string; previous?: string } = { current: ENV.ENCRYPTION_SECRET },
-): Promise<Auditing> {
-  const open = await importAuditKeys({ current: secret.current, previous: secret.previous });
+export async function startAuditing(actor: string, current = ENV.ENCRYPTION_SECRET, previous?: string): Promise<Auditing> {
+  const open = await importAuditKeys({ current, previous });
   return open({ actor, traceId: TRACE_ID });
 }
 
-/** As the command does it, from the database itself. */
-export async function verify(middleware: MiddlewareHarness, chain: string): Promise<ChainReport> {
-  const trail = createAuditTrail(openDatabase(await middleware.database()));
-  const { keys } = await startAuditing('operator');
+/** Over the routes, as the command does it. */
+export function verify(middleware: MiddlewareHarness, chain: string, from?: ChainPosition): Promise<ChainReport> {
   return verifyChain({
     chain,
     source: {
-      readEntries: (afterSeq) => trail.readEntries(chain, { after_seq: afterSeq, limit: 7 }),
-      readHead: (): Promise<AuditHead> => trail.readHead(keys, chain),
+      readEntries: (afterSeq) => readPage(middleware, chain, `after_seq=${afterSeq}&limit=1000`),
+      readHead: async () => (await (await middleware.internal('GET', `audit/${chain}/head`)).json()) as AuditHead,
     },
+    ...(from === undefined ? {} : { from }),
   });
 }
 
 export async function readEntries(middleware: MiddlewareHarness, chain: string): Promise<readonly AuditEntry[]> {
-  const trail = createAuditTrail(openDatabase(await middleware.database()));
-  return trail.readEntries(chain, { after_seq: 0, limit: 1_000 });
+  return readPage(middleware, chain, 'limit=1000');
+}
+
+async function readPage(middleware: MiddlewareHarness, chain: string, query: string): Promise<readonly AuditEntry[]> {
+  const response = await middleware.internal('GET', `audit/${chain}?${query}`);
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as AuditEntry);
+}
+
+export async function runSql(middleware: MiddlewareHarness, statement: string, ...values: unknown[]): Promise<void> {
+  await (await middleware.database())
+    .prepare(statement)
+    .bind(...values)
+    .run();
 }

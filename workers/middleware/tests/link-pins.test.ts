@@ -215,7 +215,7 @@ describe('wrong tries', () => {
     expect((await verify(middleware, '*')).findings).toEqual([]);
   });
 
-  it('are few however many come at once: the right one among 100 comes too late, but for the first', async () => {
+  it('are few however many come at once: a right one among 60 comes too late, behind five', async () => {
     const tenant = await middleware.newTenant();
     const pin = await createPin(tenant);
     const before = Array.from({ length: 60 }, (_, index) => use(wrongPin(pin), `before-${index}`));

@@ -2,6 +2,7 @@ import { PLATFORM_CHAIN, ReadAuditQuery, RecordAudit } from '@rubot/contracts/au
 import { TenantId } from '@rubot/contracts/ids';
 import { readJsonBody } from '@rubot/http/body';
 import { parseInput } from '@rubot/http/parse';
+import { toOneLine } from '@rubot/logging/one-line';
 import type { Context, Handler } from 'hono';
 import type { MiddlewareEnv } from '../../context.ts';
 import type { MiddlewareDeps } from '../../deps.ts';
@@ -15,7 +16,7 @@ export function readAuditHandler({ store }: MiddlewareDeps): Handler<MiddlewareE
     const page = parseInput(ReadAuditQuery, c.req.query());
     const entries = await store.audit.readEntries(chain, page);
     if (entries.length === 0) await assertChain(store.audit, chain);
-    const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    const lines = entries.map((entry) => `${toOneLine(JSON.stringify(entry))}\n`).join('');
     return c.body(lines, 200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'cache-control': 'no-store' });
   };
 }

@@ -6,7 +6,7 @@ import type { BatchResponse } from 'drizzle-orm/batch';
 import { type Database, isConstraintBroken, runBatch, type Statement } from '../database.ts';
 import { auditEntries } from '../schema.ts';
 import type { Auditing, AuditOutcome, AuditRecord, FailureRecord } from './auditing.ts';
-import { refuseBrokenChain, saveHead, selectHead, signHead, toPosition } from './chain-head.ts';
+import { type HeadRow, refuseBrokenChain, saveHead, selectHead, signHead, toPosition } from './chain-head.ts';
 import { isRepeated, selectLatest } from './repeats.ts';
 
 /** How long an entry is tried while others of its chain are quicker. */
@@ -47,11 +47,12 @@ export async function commitAudited<const Statements extends readonly Statement[
 export async function appendAudit(database: Database, auditing: Auditing, record: FailureRecord): Promise<boolean> {
   const { chain } = record;
   const isOver = startClock();
+  let last: ChainPosition | undefined;
   for (let attempt = 0; ; attempt += 1) {
     const [[head], latest] = await runBatch(database, [selectHead(database, chain), selectLatest(database, chain)]);
     const refusal = { ...record, actor: auditing.context.actor, target: toTarget(record.target) };
     if (isRepeated(latest, refusal, Date.now())) return false;
-    const last = await toPosition(auditing.keys, head);
+    last = await toNext(auditing, chain, head, last);
     if ((await tryToAppend(database, auditing, { record, last, statements: [] })) !== undefined) return true;
     await pauseBeforeRetry(attempt, isOver);
   }
@@ -114,9 +115,13 @@ function toTarget(target: string): string {
   return target.slice(0, MAX_TARGET_LENGTH).toWellFormed();
 }
 
-/** @param tried the end that was built upon in vain: the chain must have grown since */
-async function readLast(database: Database, { keys }: Auditing, chain: string, tried?: ChainPosition): Promise<ChainPosition> {
+async function readLast(database: Database, auditing: Auditing, chain: string, tried?: ChainPosition): Promise<ChainPosition> {
   const [[head]] = await runBatch(database, [selectHead(database, chain)]);
+  return toNext(auditing, chain, head, tried);
+}
+
+/** @param tried the end that was built upon in vain: the chain must have grown since */
+async function toNext({ keys }: Auditing, chain: string, head: HeadRow | undefined, tried?: ChainPosition): Promise<ChainPosition> {
   const last = await toPosition(keys, head);
   if (tried !== undefined && last.seq <= tried.seq) throw refuseBrokenChain(chain, `there are entries behind its head, at ${last.seq}`);
   return last;

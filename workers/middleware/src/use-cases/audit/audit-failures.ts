@@ -1,4 +1,3 @@
-import { PLATFORM_CHAIN } from '@rubot/contracts/audit';
 import { RubotError } from '@rubot/errors';
 import type { Auditing, AuditRecord } from '../../store/audit/auditing.ts';
 import type { AuditTrail } from '../../store/audit/trail.ts';
@@ -27,7 +26,5 @@ async function tell(
 ): Promise<void> {
   const outcome = status < 500 ? 'refused' : 'failed';
   const reason = status < 500 ? operatorDetail : undefined;
-  // A tenant that is not there has no chain that anybody would read.
-  const chain = (await trail.isChain(record.chain)) ? record.chain : PLATFORM_CHAIN;
-  await trail.append(auditing, { ...record, chain, outcome, details: { ...record.details, code, reason } });
+  await trail.append(auditing, { ...record, outcome, details: { ...record.details, code, reason } });
 }
