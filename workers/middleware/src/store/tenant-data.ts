@@ -3,7 +3,7 @@ import { and, asc, eq, exists, lt, sql } from 'drizzle-orm';
 import type { BatchResponse } from 'drizzle-orm/batch';
 import { refuseBearer } from '../refusal.ts';
 import { selectLiveToken } from './api-tokens.ts';
-import { appendAudit, commitAudited } from './audit/append-entry.ts';
+import { commitAudited } from './audit/append-entry.ts';
 import type { Auditing, AuditRecord } from './audit/auditing.ts';
 import { type Database, runBatch, type Statement } from './database.ts';
 import { identityBindings, toolEffects } from './schema.ts';
@@ -112,12 +112,9 @@ export function openTenantData(database: Database, caller: DataCaller, auditing:
         await commitAudited(database, auditing, record, [database.update(toolEffects).set({ state: 'done', result }).where(isMeant)]);
         return;
       }
-      if (settlement.outcome === 'refused') await runBatch(database, [database.delete(toolEffects).where(isMeant)]);
-      await appendAudit(database, auditing, {
-        ...record,
-        details: { ...record.details, effect: settlement.outcome },
-        outcome: 'failed',
-      });
+      const failure = { ...record, outcome: 'failed', details: { ...record.details, effect: settlement.outcome } } as const;
+      const statements = settlement.outcome === 'refused' ? [database.delete(toolEffects).where(isMeant)] : [];
+      await commitAudited(database, auditing, failure, statements);
     },
     async assertBound() {
       await data.read(() => []);
