@@ -16,7 +16,8 @@ export interface Interference {
 /** Stands between two services as a proxy of an operator's network would; it passes everything on until told otherwise. */
 export interface HopProxy {
   readonly origin: string;
-  forwardTo(origin: string): void;
+  /** Each request to one of these, by chance: what a rollout is like while it goes on. */
+  forwardTo(...origins: readonly string[]): void;
   /** What happens to requests from now on; with nothing, they pass. */
   interfere(interference?: Interference): void;
   /** Lets nothing in and answers nothing more: connections are refused until `comeBack`. */
@@ -26,12 +27,12 @@ export interface HopProxy {
 }
 
 export async function startHopProxy(): Promise<HopProxy> {
-  let target = '';
+  let targets: readonly string[] = [];
   let interference: Interference = {};
   const server = createServer((request, response) => {
     const isMeant = interference.path?.test(request.url ?? '') ?? true;
     const { page, ...changes } = isMeant ? interference : {};
-    if (page === undefined) forward(target, changes, request, response);
+    if (page === undefined) forward(pickOne(targets), changes, request, response);
     else response.writeHead(page.status, { 'content-type': 'text/html' }).end(page.html);
   });
   server.listen(0, '127.0.0.1');
@@ -39,8 +40,8 @@ export async function startHopProxy(): Promise<HopProxy> {
   const { port } = server.address() as AddressInfo;
   return {
     origin: `http://127.0.0.1:${port}`,
-    forwardTo(origin) {
-      target = origin;
+    forwardTo(...origins) {
+      targets = origins;
     },
     interfere(next = {}) {
       interference = next;
@@ -54,6 +55,10 @@ export async function startHopProxy(): Promise<HopProxy> {
       if (server.listening) await closeServer(server);
     },
   };
+}
+
+function pickOne(targets: readonly string[]): string {
+  return targets[Math.floor(Math.random() * targets.length)] ?? '';
 }
 
 function forward(target: string, changes: Interference, request: IncomingMessage, response: ServerResponse): void {

@@ -10,6 +10,8 @@ import { readWranglerConfig, type WranglerConfig } from './wrangler-config.ts';
 export interface WorkerToStart {
   /** Folder with `wrangler.jsonc`, with a closing slash. */
   readonly directory: URL;
+  /** Where versions of one Worker run side by side, over one database; by default the name in its `wrangler.jsonc`. */
+  readonly name?: string;
   readonly variables: Readonly<Record<string, string>>;
   /** Port on 127.0.0.1; any free one by default. */
   readonly port?: number;
@@ -24,13 +26,14 @@ export interface StartWorkersOptions extends LogCapture {
 }
 
 export interface RunningWorkers {
-  /** @param name of the Worker in its `wrangler.jsonc` */
+  /** @param name of the Worker in its `wrangler.jsonc`, unless it was started under another */
   urlOf(name: string): string;
   databaseOf(name: string, binding: string): Promise<D1Database>;
   stop(): Promise<void>;
 }
 
 interface PreparedWorker {
+  readonly name: string;
   readonly config: WranglerConfig;
   readonly toStart: WorkerToStart;
   readonly options: WorkerOptions;
@@ -65,11 +68,11 @@ export async function startWorkers({ workers, persistDirectory, onLine, onNoise 
 
   try {
     await miniflare.ready;
-    for (const { config, toStart } of prepared) {
-      const direct = await miniflare.unsafeGetDirectURL(config.name);
-      fronts.set(config.name, await startClientFront({ listenPort: toStart.port ?? 0, workerPort: Number(direct.port) }));
+    for (const { name, config, toStart } of prepared) {
+      const direct = await miniflare.unsafeGetDirectURL(name);
+      fronts.set(name, await startClientFront({ listenPort: toStart.port ?? 0, workerPort: Number(direct.port) }));
       for (const { binding, migrations_dir } of config.d1_databases) {
-        await applyMigrations(await databaseOf(config.name, binding), new URL(`${migrations_dir}/`, toStart.directory));
+        await applyMigrations(await databaseOf(name, binding), new URL(`${migrations_dir}/`, toStart.directory));
       }
     }
   } catch (error) {
@@ -90,9 +93,10 @@ export async function startWorkers({ workers, persistDirectory, onLine, onNoise 
 
 async function prepareWorker(toStart: WorkerToStart): Promise<PreparedWorker> {
   const config = await readWranglerConfig(toStart.directory);
+  const name = toStart.name ?? config.name;
   const bound = config.services.map(({ binding, service }) => [binding, service]);
   const options = {
-    name: config.name,
+    name,
     modules: true,
     script: await bundleWorker(new URL(config.main, toStart.directory)),
     compatibilityDate: config.compatibility_date,
@@ -102,5 +106,5 @@ async function prepareWorker(toStart: WorkerToStart): Promise<PreparedWorker> {
     d1Databases: Object.fromEntries(config.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
   } satisfies WorkerOptions;
-  return { config, toStart, options };
+  return { name, config, toStart, options };
 }
