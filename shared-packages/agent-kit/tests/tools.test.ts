@@ -160,10 +160,12 @@ describe('tools of the middleware', () => {
     await fresh.stop();
   });
 
-  it('that are missing altogether are the operator’s to mend', async () => {
+  it('that are missing altogether were not enabled for the tenant, and the model is not asked without them', async () => {
     const fresh = await startTestAgent();
     fresh.tools.onList(() => ({ body: { tools: [] } }));
-    expect(await errorOf(await fresh.complete(ask('go')))).toMatchObject({ status: 500, code: 'misconfigured' });
+    const refusal = await errorOf(await fresh.complete(ask('go')));
+    expect(refusal).toMatchObject({ status: 403, code: 'forbidden', message: expect.stringContaining('Ask an administrator') });
+    expect(fresh.model.requests).toEqual([]);
     await fresh.stop();
   });
 });

@@ -35,8 +35,11 @@ export interface MiddlewareClientOptions {
 }
 
 const PEER = 'rubot-middleware';
-/** A tool that is taken from a tenant is refused at its next call in any case; this is how long it may still be offered. */
-const LIST_TTL_MS = 30_000;
+/**
+ * A tool that is taken from a tenant is refused at its next call in any case; this is how long it may still be offered, and how long a
+ * write may still go without the person that the tenant has begun to ask for. What ends access is heeded everywhere within 5 s.
+ */
+const LIST_TTL_MS = 2_500;
 const MAX_CACHED_TENANTS = 1_000;
 
 export function createMiddlewareClient({ url, fetch }: MiddlewareClientOptions): MiddlewareClient {

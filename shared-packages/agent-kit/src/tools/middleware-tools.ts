@@ -22,8 +22,9 @@ export async function offerMiddlewareTools(run: AgentRun): Promise<readonly Offe
   const usable = listed.filter(({ provider }) => agent.middlewareTools.includes(provider));
   if (usable.length === 0) {
     throw new RubotError(
-      'misconfigured',
-      `The middleware offers no tools of ${agent.middlewareTools.join(', ')}, which the agent ${agent.id} needs. Deploy a middleware that has them.`,
+      'forbidden',
+      `The agent ${agent.id} works with tools of ${agent.middlewareTools.join(', ')}, and none of them is enabled here. Ask an administrator to enable them, or another agent.`,
+      { operatorDetail: `the middleware offers ${listed.length} tools to this tenant, none of them of these providers` },
     );
   }
   return usable.map((description) => toOfferedTool(run, client, access, description));
