@@ -3,6 +3,7 @@ import { IdempotencyKey } from '@rubot/contracts/ids';
 import { RATE_LIMIT_HEADERS } from '@rubot/contracts/limits';
 import { parseInput } from '@rubot/http/parse';
 import type { Context, MiddlewareHandler } from 'hono';
+import { z } from 'zod';
 import type { GatewayEnv } from '../context.ts';
 
 /** What a client may wish of a run, in rubot's own headers. */
@@ -22,6 +23,9 @@ const WITH_ANSWER = ['location', 'retry-after', HEADERS.idempotentReplayed, ...R
 /** A refusal is written anew at the gateway, from what it says; that it is an old one, and where the caller stands, has no other place. */
 const WITH_REFUSAL = [HEADERS.idempotentReplayed, ...RATE_LIMIT_HEADERS] as const;
 
+/** workerd lets control characters through that Node's parser refuses, and the whole request with them. */
+const Passable = z.string().regex(/^[\x20-\x7e]*$/, 'must be printable ASCII');
+
 export type PassedHeaders = Readonly<Record<string, string>>;
 
 /** What passes through the gateway of headers, both ways; every other header ends here. @throws RubotError `invalid_request` */
@@ -29,8 +33,8 @@ export function passHeaders(): MiddlewareHandler<GatewayEnv> {
   return async function passListedHeaders(c, next) {
     const { headers } = c.req.raw;
     const clientHeaders = pick(headers, c.req.method === 'POST' ? FROM_CLIENT.POST : FROM_CLIENT.GET);
-    const key = clientHeaders[HEADERS.idempotencyKey];
-    if (key !== undefined) parseInput(IdempotencyKey, key, HEADERS.idempotencyKey);
+    for (const [name, value] of Object.entries(clientHeaders))
+      parseInput(name === HEADERS.idempotencyKey ? IdempotencyKey : Passable, value, name);
     c.set('clientHeaders', clientHeaders);
     await next();
     const answerHeaders = c.get('answerHeaders');
