@@ -3,6 +3,7 @@ import { buildTrace } from '@rubot/traces/build-trace';
 import { checkCompleteness } from '@rubot/traces/check-completeness';
 import { renderWaterfall } from '@rubot/traces/render-waterfall';
 import { describeEnd } from './processes/start-process.ts';
+import { ensureDemoToken } from './seed/demo-token.ts';
 import { StackError } from './stack/stack-error.ts';
 import { type Stack, startStack } from './stack/start-stack.ts';
 import { type CommandLine, readCommandLine, USAGE } from './start/command-line.ts';
@@ -58,7 +59,12 @@ async function boot(folder: LocalFolder, port: number, modelVariables: Readonly<
     onLogStoreFailure: (error) => console.error(`rubot: ${error.message}. Requests of this run can no longer be looked up.`),
     onCrash: (end) => console.error(`rubot: ${end.name} ended by itself, the others go on. Run npm start again. ${describeEnd(end)}`),
   });
-  folder.writeDevFile(stack);
+  try {
+    folder.writeDevFile(stack, await ensureDemoToken(stack, folder.demoToken));
+  } catch (thrown) {
+    await stack.stop();
+    throw thrown;
+  }
   return stack;
 }
 

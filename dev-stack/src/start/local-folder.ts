@@ -10,11 +10,13 @@ import type { Stack } from '../stack/start-stack.ts';
 /** What the local stack keeps in `.rubot/` between runs; none of it is of use elsewhere, and all of it may be deleted. */
 export interface LocalFolder {
   readonly keys: StackKeys;
+  /** Of the stack before; it may open nothing any more. */
+  readonly demoToken: string | undefined;
   readonly devFile: string;
   readonly dataDirectory: string;
   readonly postgresDirectory: string;
   readonly logFile: string;
-  writeDevFile(stack: Stack): void;
+  writeDevFile(stack: Stack, demoToken: string): void;
   /** Keeps what services print beside their log lines. */
   writeNoise(line: string): void;
 }
@@ -34,11 +36,12 @@ export async function openLocalFolder(): Promise<LocalFolder> {
   writeFileSync(noiseFile, '', { mode: 0o600 });
   return {
     keys: completeKeys(known?.keys ?? {}),
+    demoToken: known?.demo_token,
     devFile,
     dataDirectory: toPath('.rubot/d1'),
     postgresDirectory: toPath('.rubot/postgres'),
     logFile,
-    writeDevFile: (stack) => replaceFile(devFile, `${JSON.stringify(toDevFile(stack, logFile), null, 2)}\n`),
+    writeDevFile: (stack, demoToken) => replaceFile(devFile, `${JSON.stringify(toDevFile(stack, demoToken, logFile), null, 2)}\n`),
     writeNoise: (line) => appendIfPossible(noiseFile, `${line}\n`),
   };
 }
@@ -66,7 +69,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function toDevFile({ urls, keys, demo }: Stack, logFile: string): DevFile {
+function toDevFile({ urls, keys, demo }: Stack, demoToken: string, logFile: string): DevFile {
   return {
     pid: process.pid,
     gateway_url: urls.gateway,
@@ -75,6 +78,7 @@ function toDevFile({ urls, keys, demo }: Stack, logFile: string): DevFile {
     agents: urls.agents,
     keys,
     demo,
+    demo_token: demoToken,
     log_file: logFile,
   };
 }

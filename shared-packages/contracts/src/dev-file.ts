@@ -13,6 +13,8 @@ export const DevFile = z.looseObject({
   agents: z.record(z.string(), z.url()),
   keys: z.record(z.string(), z.string()),
   demo: z.looseObject({ tenant_id: z.string(), sender_id: z.string(), session_id: z.string() }),
+  /** An API token of the demo tenant, with which any OpenAI client needs nothing but itself and the URL. */
+  demo_token: z.string().optional(),
   log_file: z.string(),
 });
 export type DevFile = z.infer<typeof DevFile>;
