@@ -7,6 +7,7 @@ import { createTickets } from '../src/runs/postgres/tickets.ts';
 import { type DatabaseOfTest, openTestDatabase } from './_database.ts';
 import { startFakeGateway } from './_gateway.ts';
 import { ask, GATEWAY_KEY, gatewayHeaders, type Orchestrator, RUN_ID, readCompletion, startOrchestrator } from './_harness.ts';
+import { readKept } from './_limits.ts';
 import { askRuns, readEvents, readPage, readRun, textOf } from './_runs.ts';
 
 const toRunId = (number: number) => `run_${String(number).padStart(32, '0')}`;
@@ -203,6 +204,25 @@ describe('a run that ended very long ago', () => {
     }
     expect(outcomes.gone + outcomes.queued).toBe(ROUNDS);
     expect(Math.min(outcomes.gone, outcomes.queued), JSON.stringify(outcomes)).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('counters of limits', () => {
+  it('go when nothing counts for them any more, and are made again when they are needed', async () => {
+    const orchestrator = await start();
+    const insert = 'INSERT INTO limit_counters (scope, kind, window_start, used, previous) VALUES ($1, $2, $3, $4, 0)';
+    const longAgo = new Date(Date.now() - 33 * 86_400_000);
+    const lately = new Date(Date.now() - 30 * 86_400_000);
+    await database.query(insert, ['tenant:gone', 'usd_per_month', longAgo, 5]);
+    await database.query(insert, ['tenant:gone', 'concurrent_runs', new Date(0), 0]);
+    await database.query(insert, ['tenant:here', 'usd_per_month', lately, 5]);
+    await database.query(insert, ['tenant:here', 'concurrent_runs', new Date(0), 1]);
+    await orchestrator.deps.keeper.keep();
+    expect(Object.keys(await readKept(database))).toEqual(['tenant:here concurrent_runs', 'tenant:here usd_per_month']);
+    const response = await orchestrator.complete(ask('hi'), {
+      headers: { [HEADERS.tenantId]: 'gone', [HEADERS.limits]: '{"tenant":{"concurrent_runs":1}}' },
+    });
+    expect(response.status).toBe(200);
   });
 });
 

@@ -17,6 +17,9 @@ const MAX_RUNS = 500;
 const MAX_EVENTS = 20_000;
 const MAX_KEYS = 1_000;
 const MAX_SESSIONS = 100;
+const MAX_COUNTERS = 1_000;
+/** Longer than a month, the longest that anything counts. */
+const COUNTER_DAYS = 32;
 
 /**
  * What is not kept for ever, each kind by itself and a little of it at a time. Whatever is deleted is locked before, and passed
@@ -30,6 +33,7 @@ export function createPrunings({ db, tickets, retention }: PruneOptions): readon
     { kind: 'keys', pruneSome: () => pruneKeys(db) },
     { kind: 'sessions', pruneSome: () => pruneSessions(db, retention.runHours) },
     { kind: 'workers', pruneSome: () => pruneWorkers(db) },
+    { kind: 'limits', pruneSome: () => pruneCounters(db) },
   ];
 }
 
@@ -115,6 +119,15 @@ async function pruneSessions(db: Database, hours: number): ReturnType<Pruning['p
 async function pruneWorkers(db: Database): ReturnType<Pruning['pruneSome']> {
   const { rowCount } = await db.execute(sql`DELETE FROM workers WHERE seen_at < ${ago(SILENT_WORKER_HOURS)}`);
   return { count: rowCount ?? 0, mayBeMore: false };
+}
+
+/** Of limits that nothing counts for any more: of owners that nobody speaks for, mostly. One that is needed again is made again. */
+async function pruneCounters(db: Database): ReturnType<Pruning['pruneSome']> {
+  const { rowCount } = await db.execute(sql`
+    DELETE FROM limit_counters WHERE (scope, kind) IN (
+      SELECT scope, kind FROM limit_counters WHERE window_start < now() - ${COUNTER_DAYS} * interval '1 day' AND (kind <> 'concurrent_runs' OR used = 0)
+      LIMIT ${MAX_COUNTERS} FOR UPDATE SKIP LOCKED)`);
+  return toReport(rowCount, MAX_COUNTERS);
 }
 
 function toReport(rowCount: number | null, limit: number): Awaited<ReturnType<Pruning['pruneSome']>> {
