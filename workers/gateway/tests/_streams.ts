@@ -18,12 +18,15 @@ export function openStream(): OpenStream {
     async fetch(_url, { signal }) {
       signal.addEventListener('abort', () => {
         stop(signal.reason);
-        void writer.abort(new DOMException('This operation was aborted', 'AbortError'));
+        writer.abort(new DOMException('This operation was aborted', 'AbortError')).catch(ignoreStop);
       });
       return eventStream(readable);
     },
-    push: (text) => void writer.write(new TextEncoder().encode(text)),
+    push: (text) => void writer.write(new TextEncoder().encode(text)).catch(ignoreStop),
     end: () => void writer.close(),
     stopped,
   };
 }
+
+// What was said before the stop has nobody to hear it.
+function ignoreStop(): void {}
