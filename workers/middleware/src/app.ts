@@ -14,6 +14,14 @@ import { callToolHandler, listToolsHandler } from './routes/data/tools.ts';
 import { issueHandleHandler, redeemHandleHandler } from './routes/internal/action-handles.ts';
 import { readAuditHandler, readAuditHeadHandler, recordAuditHandler } from './routes/internal/audit.ts';
 import { verifyBearerHandler } from './routes/internal/bearers.ts';
+import {
+  deleteConnectionHandler,
+  findConnectionHandler,
+  listTenantConnectionsHandler,
+  refreshConnectionHandler,
+  saveConnectionHandler,
+} from './routes/internal/connections.ts';
+import { reencryptHandler } from './routes/internal/credentials.ts';
 import { diagnosisHandler } from './routes/internal/diagnosis.ts';
 import { createBindingHandler, deleteBindingHandler, listBindingsHandler } from './routes/internal/identity-bindings.ts';
 import { createLinkPinHandler, useLinkPinHandler } from './routes/internal/link-pins.ts';
@@ -46,6 +54,12 @@ export function createMiddlewareApp(deps: MiddlewareDeps): Hono<MiddlewareEnv> {
   app.post('/internal/tenants/:tenant/tokens', issueTokenHandler(deps));
   app.delete('/internal/tenants/:tenant/tokens/:tokenId', revokeTokenHandler(deps));
   app.post('/internal/tenants/:tenant/tokens/:tokenId/action-handles', issueHandleHandler(deps));
+  app.get('/internal/tenants/:tenant/connections', listTenantConnectionsHandler(deps));
+  app.get('/internal/tenants/:tenant/connections/:provider', findConnectionHandler(deps));
+  app.put('/internal/tenants/:tenant/connections/:provider', saveConnectionHandler(deps));
+  app.delete('/internal/tenants/:tenant/connections/:provider', deleteConnectionHandler(deps));
+  app.post('/internal/tenants/:tenant/connections/:provider/refresh', refreshConnectionHandler(deps));
+  app.post('/internal/credentials/reencrypt', reencryptHandler(deps));
   app.get('/internal/identity-bindings', listBindingsHandler(deps));
   app.post('/internal/identity-bindings', createBindingHandler(deps));
   app.delete('/internal/identity-bindings/:senderId', deleteBindingHandler(deps));

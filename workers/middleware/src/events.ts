@@ -15,5 +15,9 @@ export const MIDDLEWARE_EVENTS = {
   'token.revoked': { level: 'info', message: 'an API token was revoked' },
   'handle.issued': { level: 'info', message: 'a handle was made for an action of an API token' },
   'handle.redeemed': { level: 'info', message: 'a bearer may be made from a handle' },
+  'connection.saved': { level: 'info', message: 'an upstream of a tenant was connected, or looked at anew' },
+  'connection.deleted': { level: 'info', message: 'an upstream of a tenant was disconnected, and its credential deleted' },
+  'credentials.reencrypted': { level: 'info', message: 'a page of credentials was brought under the current key' },
+  'effect.unrecorded': { level: 'error', message: 'another system has answered a write, and what it said could not be written down' },
   'tool.called': { level: 'info', message: 'a tool call ended' },
 } as const;

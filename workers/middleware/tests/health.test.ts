@@ -4,7 +4,6 @@ import { createMiddlewareApp } from '../src/app.ts';
 import type { MiddlewareDeps } from '../src/deps.ts';
 import { readMiddlewareConfig } from '../src/env.ts';
 import { MIDDLEWARE_EVENTS } from '../src/events.ts';
-import { readUnknownConnection } from '../src/providers/connected/unknown-connection.ts';
 import { createProviderRegistry } from '../src/providers/registry.ts';
 import type { Store } from '../src/store/store.ts';
 import { ENV, errorOf, startMiddleware } from './_harness.ts';
@@ -16,7 +15,10 @@ function createApp(checkReady: () => Promise<void>) {
     config,
     logger: createLogger({ source: config.logSource, events: MIDDLEWARE_EVENTS, sink: () => {} }),
     store: { checkReady } as Partial<Store> as Store,
-    providers: createProviderRegistry({ builtIn: [], readConnection: readUnknownConnection }),
+    providers: createProviderRegistry({
+      builtIn: [],
+      readConnection: () => ({ id: 'unused', auth: 'none', isConnected: false, tools: [] }),
+    }),
     verifyBearer: unused,
   };
   return createMiddlewareApp(deps);

@@ -1,6 +1,10 @@
-import { and, asc, eq, sql } from 'drizzle-orm';
-import type { Database } from './database.ts';
-import { connections, credentials } from './schema.ts';
+import type { Sealed } from '@rubot/keys/seal';
+import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
+import { commitAudited } from './audit/append-entry.ts';
+import type { Auditing } from './audit/auditing.ts';
+import { requireThat } from './audit/require-that.ts';
+import { type Database, runBatch, type Statement } from './database.ts';
+import { connections, credentials, tenants } from './schema.ts';
 
 /** As text: reading it as JSON here would let one row that is broken fail the whole batch. */
 const COLUMNS = {
@@ -14,6 +18,11 @@ const COLUMNS = {
   box: credentials.box,
 };
 
+export interface ConnectionKey {
+  readonly tenantId: string;
+  readonly providerId: string;
+}
+
 /** Connections of a tenant, each with its credential, which is sealed: in one statement, to go with others in one batch. */
 export function selectConnections(database: Database, { tenantId, providerId }: { tenantId: string; providerId?: string | undefined }) {
   return database
@@ -25,3 +34,89 @@ export function selectConnections(database: Database, { tenantId, providerId }: 
 }
 
 export type ConnectionRow = Awaited<ReturnType<typeof selectConnections>>[number];
+
+export interface NewConnection extends ConnectionKey {
+  readonly kind: ConnectionRow['kind'];
+  readonly config: unknown;
+  readonly tools: unknown;
+  /** `keep` what is there, or leave `none`. */
+  readonly credential: Sealed | 'keep' | 'none';
+}
+
+export interface ConnectionChange {
+  readonly connection: NewConnection;
+  /** What it was made after: something else must not have come between. */
+  readonly seen: ConnectionRow | undefined;
+  readonly action: 'connection.saved' | 'connection.refreshed';
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface ConnectionStore {
+  /** `undefined` when there is no such tenant. */
+  list(tenantId: string, providerId?: string): Promise<readonly ConnectionRow[] | undefined>;
+  /** Connection and credential, both or neither. @throws RubotError of a broken precondition when it has changed since it was `seen` */
+  save(auditing: Auditing, change: ConnectionChange): Promise<ConnectionRow>;
+  /** @throws RubotError of a broken precondition when there is none */
+  delete(auditing: Auditing, key: ConnectionKey): Promise<void>;
+}
+
+export function createConnectionStore(database: Database): ConnectionStore {
+  return {
+    async list(tenantId, providerId) {
+      const [tenant, rows] = await runBatch(database, [
+        database.select({ tenantId: tenants.tenantId }).from(tenants).where(eq(tenants.tenantId, tenantId)),
+        selectConnections(database, { tenantId, providerId }),
+      ]);
+      return tenant.length === 0 ? undefined : rows;
+    },
+    async save(auditing, { connection: { credential, ...connection }, seen, action, details }) {
+      const updatedAt = new Date().toISOString();
+      const { tenantId, providerId, ...values } = { ...connection, updatedAt };
+      const [, , , [saved]] = await commitAudited(database, auditing, { chain: tenantId, action, target: providerId, details }, [
+        requireThat(database, isAsSeen(connection, seen)),
+        saveCredential(database, connection, credential, updatedAt),
+        database
+          .insert(connections)
+          .values({ tenantId, providerId, ...values })
+          .onConflictDoUpdate({ target: [connections.tenantId, connections.providerId], set: values }),
+        selectConnections(database, connection),
+      ]);
+      if (saved === undefined) throw new TypeError('what a batch has written, it reads');
+      return saved;
+    },
+    async delete(auditing, key) {
+      await commitAudited(database, auditing, { chain: key.tenantId, action: 'connection.deleted', target: key.providerId }, [
+        requireThat(database, sql`exists ${database.select({ kind: connections.kind }).from(connections).where(isConnection(key))}`),
+        database.delete(credentials).where(isCredential(key)),
+        database.delete(connections).where(isConnection(key)),
+      ]);
+    },
+  };
+}
+
+/** The same row with the same box, or none then and none now. */
+function isAsSeen(key: ConnectionKey, seen: ConnectionRow | undefined): SQL {
+  const updatedAt = sql`(select ${connections.updatedAt} from ${connections} where ${isConnection(key)})`;
+  const box = sql`(select ${credentials.box} from ${credentials} where ${isCredential(key)})`;
+  return sql`${updatedAt} is ${seen?.updatedAt ?? null} and ${box} is ${seen?.box ?? null}`;
+}
+
+function saveCredential(database: Database, key: ConnectionKey, credential: NewConnection['credential'], updatedAt: string): Statement {
+  if (credential === 'keep')
+    return requireThat(database, sql`exists ${database.select({ box: credentials.box }).from(credentials).where(isCredential(key))}`);
+  if (credential === 'none') return database.delete(credentials).where(isCredential(key));
+  const { tenantId, providerId } = key;
+  const values = { ...credential, updatedAt };
+  return database
+    .insert(credentials)
+    .values({ tenantId, providerId, ...values })
+    .onConflictDoUpdate({ target: [credentials.tenantId, credentials.providerId], set: values });
+}
+
+function isConnection({ tenantId, providerId }: ConnectionKey): SQL | undefined {
+  return and(eq(connections.tenantId, tenantId), eq(connections.providerId, providerId));
+}
+
+function isCredential({ tenantId, providerId }: ConnectionKey): SQL | undefined {
+  return and(eq(credentials.tenantId, tenantId), eq(credentials.providerId, providerId));
+}

@@ -3,6 +3,8 @@ import { type ActionHandleStore, createActionHandleStore } from './action-handle
 import { type ApiTokenStore, createApiTokenStore } from './api-tokens.ts';
 import type { Auditing } from './audit/auditing.ts';
 import { type AuditTrail, createAuditTrail } from './audit/trail.ts';
+import { type ConnectionStore, createConnectionStore } from './connections.ts';
+import { type CredentialStore, createCredentialStore } from './credentials.ts';
 import { openDatabase, runBatch } from './database.ts';
 import { createIdentityBindingStore, type IdentityBindingStore } from './identity-bindings.ts';
 import { createLinkPinStore, type LinkPinStore } from './link-pins.ts';
@@ -21,6 +23,8 @@ export interface Store {
   readonly actionHandles: ActionHandleStore;
   readonly linkPins: LinkPinStore;
   readonly audit: AuditTrail;
+  readonly connections: ConnectionStore;
+  readonly credentials: CredentialStore;
   openTenantData(caller: DataCaller, auditing: Auditing): TenantData;
   readMigrations(): Promise<Migrations>;
   /** Rejects unless the database answers and has been migrated. */
@@ -37,6 +41,8 @@ export function createStore(binding: D1Database): Store {
     actionHandles: createActionHandleStore(database),
     linkPins: createLinkPinStore(database),
     audit: createAuditTrail(database),
+    connections: createConnectionStore(database),
+    credentials: createCredentialStore(database),
     openTenantData: (caller, auditing) => openTenantData(database, caller, auditing),
     readMigrations: () => readMigrations(database),
     async checkReady() {

@@ -96,7 +96,7 @@ export function openTenantData(database: Database, caller: DataCaller, auditing:
     async beginEffect({ idempotencyKey, tool, fingerprint }) {
       const effect = { idempotencyKey, tool, fingerprint };
       await commitAudited(database, auditing, await toAuditRecord(caller, effect, 'tool.begun'), [
-        insertEffect(database, caller, { ...effect, state: 'begun', result: null }),
+        insertEffect(database, caller, { ...effect, state: 'begun', result: sql`'null'` }),
         pruneEffects(database),
       ]);
     },

@@ -14,7 +14,12 @@ export const ConnectionAuth = z.discriminatedUnion('type', [
 export type ConnectionAuth = z.infer<typeof ConnectionAuth>;
 
 /** What the tenant's administrator knows of a tool better than its upstream says. */
-const ToolOverride = z.strictObject({ effect: z.enum(TOOL_EFFECTS).optional(), needs_approval: z.boolean().optional() });
+const ToolOverride = z.strictObject({
+  effect: z.enum(TOOL_EFFECTS).optional(),
+  needs_approval: z.boolean().optional(),
+  /** A write that may be asked for twice under one key: the upstream has its effect once. */
+  idempotent: z.boolean().optional(),
+});
 
 const Common = {
   auth: ConnectionAuth.default({ type: 'none' }),
@@ -40,7 +45,10 @@ export const Connection = z.looseObject({
   url: z.string(),
   auth: z.looseObject({ type: z.string() }),
   has_credential: z.boolean(),
-  tools: z.array(z.looseObject({ name: ToolName, effect: z.string(), needs_approval: z.boolean() })),
+  /** With the words that models are told: an administrator can read what an upstream wants them to read. */
+  tools: z.array(z.looseObject({ name: ToolName, effect: z.string(), needs_approval: z.boolean(), description: z.string().optional() })),
+  /** What the upstream has and models are not offered, and why. */
+  not_offered: z.array(z.looseObject({ name: z.string(), reason: z.string() })).optional(),
   updated_at: z.string(),
 });
 export type Connection = z.infer<typeof Connection>;

@@ -1,6 +1,6 @@
 import { readBytes } from '@rubot/http/body';
 import { z } from 'zod';
-import type { OutboundFetch } from './fetch.ts';
+import type { PlainFetch } from './plain-fetch.ts';
 
 /** All addresses that a name has right now. Rejects when that cannot be told for sure. */
 export type ResolveName = (hostname: string, signal: AbortSignal) => Promise<readonly string[]>;
@@ -18,7 +18,7 @@ const MAX_ANSWER_BYTES = 65_536;
 export interface ResolverOptions {
   /** Of a resolver that answers `application/dns-json`. */
   readonly url: string;
-  readonly fetch: OutboundFetch;
+  readonly fetch: PlainFetch;
 }
 
 /** Asks over HTTPS, as a Worker cannot look names up in another way. Addresses behind aliases are among the answers. */
@@ -27,7 +27,12 @@ export function createResolver({ url, fetch }: ResolverOptions): ResolveName {
     const question = new URL(url);
     question.searchParams.set('name', hostname);
     question.searchParams.set('type', recordType);
-    const response = await fetch(question.href, { headers: { accept: 'application/dns-json' }, redirect: 'manual', signal });
+    const response = await fetch(question.href, {
+      method: 'GET',
+      headers: new Headers({ accept: 'application/dns-json' }),
+      redirect: 'manual',
+      signal,
+    });
     const bytes = await readBytes(response, { maxBytes: MAX_ANSWER_BYTES });
     if (response.status !== 200) throw new Error(`the resolver answered ${response.status}`);
     const answer = DnsAnswer.parse(JSON.parse(new TextDecoder().decode(bytes)));

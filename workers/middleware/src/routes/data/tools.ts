@@ -41,7 +41,13 @@ async function dispatch(c: Context<MiddlewareEnv>, { registered: { tool }, data 
   if (tool.kind === 'read') return callReadTool(data, tool, input, c.req.raw.signal);
   const idempotencyKey = readIdempotencyKey(c.req.raw.headers);
   if (tool.kind === 'write') return callWriteTool(data, { tool, input, idempotencyKey });
-  return callOutgoingTool(data, { tool, input, idempotencyKey, keepAlive: (work) => c.executionCtx.waitUntil(work) });
+  return callOutgoingTool(data, {
+    tool,
+    input,
+    idempotencyKey,
+    keepAlive: (work) => c.executionCtx.waitUntil(work),
+    onUnrecorded: (error) => c.get('span').log('effect.unrecorded', { error, extra: { tool: tool.name } }),
+  });
 }
 
 function readIdempotencyKey(headers: Headers): string {

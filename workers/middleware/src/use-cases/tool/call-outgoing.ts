@@ -1,6 +1,6 @@
 import { RubotError } from '@rubot/errors';
 import type { OutgoingTool, OutgoingWrite } from '../../providers/provider.ts';
-import type { TenantData, ToolEffect, WriteCallRecord } from '../../store/tenant-data.ts';
+import type { EffectSettlement, TenantData, ToolEffect, WriteCallRecord } from '../../store/tenant-data.ts';
 import { assertSameCall, type ToolCallOutcome } from './call.ts';
 import { fingerprintCall } from './fingerprint.ts';
 
@@ -10,6 +10,8 @@ export interface OutgoingCall {
   readonly idempotencyKey: string;
   /** Lets work end that the caller no longer waits for: what went out must not go unrecorded because somebody hung up. */
   readonly keepAlive: (work: Promise<unknown>) => void;
+  /** Told where an effect has happened, and that could not be written down. */
+  readonly onUnrecorded: (cause: unknown) => void;
 }
 
 /**
@@ -20,12 +22,12 @@ export interface OutgoingCall {
  * @throws RubotError `conflict` where it is not known whether the effect has happened, `idempotency_mismatch`
  */
 export async function callOutgoingTool(data: TenantData, call: OutgoingCall): Promise<ToolCallOutcome> {
-  const { tool, input, idempotencyKey, keepAlive } = call;
+  const { tool, input, idempotencyKey, keepAlive, onUnrecorded } = call;
   const record = { idempotencyKey, tool: tool.name, fingerprint: await fingerprintCall(tool.name, input) };
   const begun = await begin(data, call, record);
   if ('replayed' in begun) return { result: begun.replayed, isReplay: true };
-  const settled = sendAndSettle(data, record, begun.write);
-  keepAlive(settled);
+  const settled = sendAndSettle(data, record, begun.write, onUnrecorded);
+  keepAlive(settled.catch(ignoreToldFailure));
   return { result: await settled, isReplay: false };
 }
 
@@ -46,16 +48,26 @@ async function begin(data: TenantData, { tool, input }: OutgoingCall, record: Wr
   }
 }
 
-/** @throws RubotError the failure of the other system */
-async function sendAndSettle(data: TenantData, record: WriteCallRecord, write: OutgoingWrite): Promise<unknown> {
+/**
+ * What has happened is answered though it cannot be written down: its record stays as begun, which keeps it from being repeated.
+ *
+ * @throws RubotError the failure of the other system
+ */
+async function sendAndSettle(
+  data: TenantData,
+  record: WriteCallRecord,
+  write: OutgoingWrite,
+  onUnrecorded: OutgoingCall['onUnrecorded'],
+): Promise<unknown> {
   const effect = await write.send(record.idempotencyKey);
-  if (effect.outcome === 'done') {
-    await data.settleEffect(record, { outcome: 'done', result: effect.result });
-    return effect.result;
-  }
-  await data.settleEffect(record, { outcome: effect.outcome });
+  const settlement: EffectSettlement = effect.outcome === 'done' ? { outcome: 'done', result: effect.result } : { outcome: effect.outcome };
+  await data.settleEffect(record, settlement).catch(onUnrecorded);
+  if (effect.outcome === 'done') return effect.result;
   throw effect.error;
 }
+
+// Whoever waits for the call is told of it.
+function ignoreToldFailure(): void {}
 
 /** An answer of another system is waited for no longer than this, with all that stands around it. */
 const LONGEST_CALL_MS = 60_000;
