@@ -7,28 +7,26 @@ export interface ChainPosition {
   readonly hash: string;
 }
 
-export const CHAIN_FAULTS = [
-  /** No entry at all, or one of another chain. */
-  'unreadable',
-  'of_another_chain',
+export type ChainFault =
+  /** No entry at all. */
+  | 'unreadable'
+  | 'of_another_chain'
   /** What it says is not what was hashed. */
-  'changed',
+  | 'changed'
   /** One or more entries before it are gone. */
-  'missing',
-  /** It stands where an entry with a higher number, or the same one, stands already. */
-  'out_of_order',
-  /** It does not say the hash of the entry before it. */
-  'unlinked',
-  /** The head was not made by the middleware, or with a key that it no longer holds. */
-  'head_changed',
+  | 'missing'
+  /** It stands behind an entry with the same number or a higher one. */
+  | 'out_of_order'
+  /** It does not name the hash of the entry before it. */
+  | 'unlinked'
+  /** The head was not signed by the middleware, or with a key that it no longer holds. */
+  | 'head_changed'
   /** The head knows of later entries. */
-  'cut_off',
+  | 'cut_off'
   /** The head does not know of it. */
-  'beyond_head',
-  /** The last entry is another one than the head says. */
-  'not_the_head',
-] as const;
-export type ChainFault = (typeof CHAIN_FAULTS)[number];
+  | 'beyond_head'
+  /** The last entry is another one than the head names. */
+  | 'not_the_head';
 
 export interface ChainFinding {
   readonly fault: ChainFault;
