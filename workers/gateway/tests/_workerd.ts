@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startWorkers } from '@rubot/testkit/workerd/start-workers';
+import { type RateLimit, startWorkers } from '@rubot/testkit/workerd/start-workers';
 import { afterEach } from 'vitest';
 import { ENV, IDENTITY } from './_harness.ts';
 
@@ -22,6 +22,7 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
 
 export interface GatewayOptions {
   readonly env?: Record<string, string>;
+  readonly rateLimits?: Readonly<Record<string, RateLimit>>;
   readonly middleware?: () => Promise<Response>;
 }
 
@@ -33,7 +34,7 @@ export interface RunningGateway {
 /** The built Worker in workerd; behind it a real HTTP server that plays the orchestrator as the test says. */
 export async function startGateway(
   orchestrator: NodeHandler,
-  { env = {}, middleware = linked }: GatewayOptions = {},
+  { env = {}, rateLimits = {}, middleware = linked }: GatewayOptions = {},
 ): Promise<RunningGateway> {
   const server = createServer(orchestrator).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -47,6 +48,7 @@ export async function startGateway(
       {
         directory: new URL('../', import.meta.url),
         variables: { ...ENV, ORCHESTRATOR_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, ...env },
+        rateLimits,
         standIns: { MIDDLEWARE: middleware },
       },
     ],

@@ -5,6 +5,7 @@ import { verifyBearer } from '@rubot/bearer/verify';
 import type { FetchLike } from '@rubot/http/upstream';
 import { describe, expect, it } from 'vitest';
 import { CHAT, createHarness, ENV, type GatewayHarness, RUN_ID, unlinked } from './_harness.ts';
+import { askWith, createFakePlatform, TOKEN_ID, TOKEN_SENDER } from './_middleware.ts';
 
 const SUBJECT = { tenantId: 'acme', sessionId: 'session-1', senderId: '+15550100', runId: RUN_ID };
 const FORMER_SECRET = 'bs-old-l2Df9Gk4Mw6Sc1Vt8Nz5Qb3Rh0Jy';
@@ -69,6 +70,22 @@ describe('POST /internal/bearers', () => {
   ])('refuses when the sender %s', async (_name, middleware) => {
     const gateway = await createHarness({ middleware });
     expect(await refusalOf(renew(gateway, { grant: await grantOf() }))).toEqual([403, 'forbidden', 'false']);
+  });
+
+  it('gives one in the name of the token that the run was begun with, for as long as the token lives', async () => {
+    const { gateway, middleware } = await createFakePlatform();
+    const { text, known } = await middleware.addToken();
+    const keys = await importBearerKeys({ current: ENV.BEARER_SIGNING_SECRET, previous: undefined });
+    const subject = { ...SUBJECT, senderId: TOKEN_SENDER, tokenId: TOKEN_ID };
+    const grant = await mintGrant({ keys, subject, nowMs: Date.now() });
+    const { bearer } = (await (await renew(gateway, { grant })).json()) as { bearer: string };
+    expect(await verifyBearer({ keys, bearer, nowMs: Date.now() })).toMatchObject({ token: TOKEN_ID, sender: TOKEN_SENDER });
+    // Remembered for a moment as one that opens something.
+    await askWith(gateway, text, 'POST', '/v1/chat/completions', { body: CHAT });
+    for (const status of ['revoked', 'expired'] as const) {
+      known.status = status;
+      expect(await refusalOf(renew(gateway, { grant }))).toEqual([403, 'forbidden', 'false']);
+    }
   });
 
   it.each<[string, () => Promise<unknown>, number]>([

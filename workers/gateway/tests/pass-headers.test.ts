@@ -1,3 +1,4 @@
+import { RATE_LIMIT_HEADERS } from '@rubot/contracts/limits';
 import type { FetchLike } from '@rubot/http/upstream';
 import { describe, expect, it } from 'vitest';
 import { bodyOf, CHAT, COMPLETION, createHarness, eventStream, RUN, RUN_ID } from './_harness.ts';
@@ -111,6 +112,20 @@ describe('headers of an answer', () => {
     const gateway = await createHarness({ orchestrator: async () => Response.json({ error }, { status: 502, headers: REPLAYED }) });
     const { status, headers } = await gateway.complete(CHAT, { 'idempotency-key': 'order-1' });
     expect([status, headers.get('idempotent-replayed'), headers.get('x-rubot-run-id')]).toEqual([502, 'true', RUN_ID]);
+  });
+
+  it('say where the caller stands with its limits, on an answer, a stream and a refusal', async () => {
+    const standing = Object.fromEntries(RATE_LIMIT_HEADERS.map((name, index) => [name, String(index + 1)]));
+    const error = { message: 'Too many.', type: 'rate_limit_error', param: null, code: 'rate_limited' };
+    const refuses: FetchLike = async () => Response.json({ error }, { status: 429, headers: { ...standing, 'retry-after': '7' } });
+    const streams: FetchLike = async () => {
+      const { body, headers } = eventStream(bodyOf([new TextEncoder().encode('data: [DONE]\n\n')]));
+      return new Response(body, { headers: { ...Object.fromEntries(headers), ...standing } });
+    };
+    for (const [orchestrator, stream] of [[answers(standing), false] as const, [streams, true] as const, [refuses, false] as const]) {
+      const { headers } = await (await createHarness({ orchestrator })).complete({ ...CHAT, stream });
+      expect(Object.fromEntries(RATE_LIMIT_HEADERS.map((name) => [name, headers.get(name)]))).toEqual(standing);
+    }
   });
 
   it('that are internal, or of something that stands between, end at the gateway', async () => {

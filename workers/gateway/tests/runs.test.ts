@@ -112,11 +112,12 @@ describe('requests about runs', () => {
     ['GET', `/${RUN_ID}`, answersRun],
     ['GET', `/${RUN_ID}/events?after_seq=3&limit=2`, answersPage],
     ['POST', `/${RUN_ID}/cancel`, answersRun],
+    ['GET', `/../traces/${'a1'.repeat(16)}`, async () => Response.json({ object: 'trace', id: 'a1'.repeat(16), runs: [RUN] })],
   ])('reach the orchestrator in the name of the sender’s tenant: %s %s', async (method, path, orchestrator) => {
     const gateway = await createHarness({ orchestrator });
     expect((await gateway.ask(method, `/v1/runs${path}`, { headers: { cookie: 'c=1' } })).status).toBe(200);
     const [sent] = gateway.toOrchestrator;
-    expect(sent).toMatchObject({ method, url: `${ENV.ORCHESTRATOR_URL}/v1/runs${path}` });
+    expect(sent).toMatchObject({ method, url: new URL(`${ENV.ORCHESTRATOR_URL}/v1/runs${path}`).href });
     expect(sent?.headers).toMatchObject({
       'x-tenant-id': 'acme',
       'x-chat-source-sender-id': IDENTITY['x-chat-source-sender-id'],

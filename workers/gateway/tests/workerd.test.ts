@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { startWorkers } from '@rubot/testkit/workerd/start-workers';
 import { describe, expect, it } from 'vitest';
-import { CHAT, ENV } from './_harness.ts';
-import { atEnd, complete, SSE, startGateway, stopAfterEach } from './_workerd.ts';
+import { CHAT, COMPLETION, ENV } from './_harness.ts';
+import { atEnd, CLIENT_HEADERS, complete, SSE, startGateway, stopAfterEach } from './_workerd.ts';
 
 stopAfterEach();
 
@@ -82,6 +82,16 @@ describe('the gateway in workerd', () => {
     expect(chunked.status).toBe(413);
     expect(await chunked.json()).toMatchObject({ error: { code: 'payload_too_large' } });
     expect(given).toBeLessThan(30_000_000);
+  });
+
+  it('keeps a flood out where the platform’s rate limit is bound', async () => {
+    const gateway = await startGateway((_request, response) => response.end(JSON.stringify(COMPLETION)), {
+      rateLimits: { SHIELD: { limit: 3, periodSeconds: 60 } },
+    });
+    const statuses: number[] = [];
+    for (let count = 0; count < 6; count += 1) statuses.push((await complete(gateway.url, CHAT)).status);
+    expect(statuses).toEqual([200, 200, 200, 429, 429, 429]);
+    expect((await complete(gateway.url, CHAT, { headers: { ...CLIENT_HEADERS, 'x-chat-source-sender-id': '+2' } })).status).toBe(200);
   });
 
   it('refuses a depth of 100,000', async () => {

@@ -15,8 +15,15 @@ export interface WorkerToStart {
   readonly variables: Readonly<Record<string, string>>;
   /** Port on 127.0.0.1; any free one by default. */
   readonly port?: number;
+  /** Limits, by binding name, that `wrangler.jsonc` binds in some environments alone. */
+  readonly rateLimits?: Readonly<Record<string, RateLimit>>;
   /** Stands in, by binding name, for Workers that are bound but not started, and for what is bound in some environments alone. */
   readonly standIns?: Readonly<Record<string, (request: Request) => Promise<Response>>>;
+}
+
+export interface RateLimit {
+  readonly limit: number;
+  readonly periodSeconds: 10 | 60;
 }
 
 export interface StartWorkersOptions extends LogCapture {
@@ -104,7 +111,12 @@ async function prepareWorker(toStart: WorkerToStart): Promise<PreparedWorker> {
     bindings: { ...toStart.variables },
     serviceBindings: { ...Object.fromEntries(bound), ...toStart.standIns },
     d1Databases: Object.fromEntries(config.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
+    ratelimits: Object.fromEntries(Object.entries(toStart.rateLimits ?? {}).map(toRateLimitOptions)),
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
   } satisfies WorkerOptions;
   return { name, config, toStart, options };
+}
+
+function toRateLimitOptions([binding, { limit, periodSeconds }]: [string, RateLimit], index: number) {
+  return [binding, { namespace_id: String(index + 1), simple: { limit, period: periodSeconds } }] as const;
 }
