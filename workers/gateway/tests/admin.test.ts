@@ -119,6 +119,13 @@ describe('a request to administer', () => {
     expect(gateway.toMiddleware).toEqual([]);
   });
 
+  it('may ask for the head alone', async () => {
+    const platform = await createFakePlatform();
+    answerWith(platform, TENANT);
+    const response = await askWith(platform.gateway, ENV.ADMIN_API_KEY, 'HEAD', T);
+    expect([response.status, await response.text(), platform.gateway.toMiddleware.at(-1)?.method]).toEqual([200, '', 'GET']);
+  });
+
   it('gets the middleware’s refusal as it is', async () => {
     const platform = await createFakePlatform();
     const error = { message: 'There is no such tenant.', type: 'invalid_request_error', param: null, code: 'not_found' };
