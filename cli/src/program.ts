@@ -1,9 +1,14 @@
 import { EnvironmentError } from '@rubot/config/parse-env';
 import { RubotError } from '@rubot/errors';
 import { Command, CommanderError } from 'commander';
+import { addAuditCommand } from './commands/audit.ts';
+import { addConnectionsCommand } from './commands/connections.ts';
+import { addCredentialsCommand } from './commands/credentials.ts';
 import { addDeadLettersCommand } from './commands/dead-letters.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addLinkPinCommand } from './commands/link-pin.ts';
 import { addSmokeCommand } from './commands/smoke.ts';
+import { addTenantsCommand } from './commands/tenants.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import type { CliContext } from './context.ts';
@@ -24,7 +29,12 @@ function createProgram(context: CliContext, exitWith: (status: number) => void):
   addTraceCommand(program, context);
   addSmokeCommand(program, context);
   addDoctorCommand(program, context);
+  addTenantsCommand(program, context);
   addTokenCommand(program, context, exitWith);
+  addLinkPinCommand(program, context);
+  addConnectionsCommand(program, context);
+  addCredentialsCommand(program, context);
+  addAuditCommand(program, context);
   addDeadLettersCommand(program, context);
   return program;
 }

@@ -93,7 +93,7 @@ describe('rubot trace', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/AXIOM_DATASET[\s\S]*AXIOM_URL/);
     expect(stderr).not.toContain('xaat-secret');
-    expect((await run(['trace', TRACE_ID], checkout.directory, { AXIOM_TOKEN: 'xaat' })).stderr).toContain('AXIOM_DATASET');
+    expect((await run(['trace', TRACE_ID], checkout.directory, { AXIOM_TOKEN: 'xaat-secret' })).stderr).toContain('AXIOM_DATASET');
   });
 
   it('says what to do about a stack file that it cannot read', async () => {

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { findAdminClient } from '../admin/admin-client.ts';
 import { addGatewayOptions, type GatewayOptions } from '../admin/choose-gateway.ts';
 import type { CliContext } from '../context.ts';
+import { printJson, printLine } from '../print-line.ts';
 import { createReport } from '../smoke/report.ts';
 
 interface ListOptions extends GatewayOptions {
@@ -44,15 +45,15 @@ async function list(context: CliContext, { limit, json, ...options }: ListOption
     letters.push(...page.data);
     cursor = page.next_cursor;
   } while (cursor !== undefined && letters.length < limit);
-  if (json === true) return void context.stdout.write(`${JSON.stringify(letters, null, 2)}\n`);
-  for (const letter of letters) context.stdout.write(`${toLine(letter)}\n`);
-  if (letters.length === 0) context.stdout.write('There are no dead letters.\n');
-  if (cursor !== undefined) context.stdout.write('There are more: raise --limit.\n');
+  if (json === true) return printJson(context.stdout, letters);
+  for (const letter of letters) printLine(context.stdout, ...toColumns(letter));
+  if (letters.length === 0) printLine(context.stdout, 'There are no dead letters.');
+  if (cursor !== undefined) printLine(context.stdout, 'There are more: raise --limit.');
 }
 
-function toLine({ run_id: runId, died_at: diedAt, tenant_id: tenantId, model, attempt, error }: DeadLetter): string {
+function toColumns({ run_id: runId, died_at: diedAt, tenant_id: tenantId, model, attempt, error }: DeadLetter): readonly string[] {
   const when = new Date(diedAt * 1_000).toISOString();
-  return [runId, when, tenantId, model, `${attempt} attempts`, `${error?.code ?? 'unknown'}: ${error?.message ?? ''}`].join('  ');
+  return [runId, when, tenantId, model, `${attempt} attempts`, `${error?.code ?? 'unknown'}: ${error?.message ?? ''}`];
 }
 
 async function redrive(context: CliContext, runIds: readonly string[], options: GatewayOptions): Promise<void> {

@@ -4,6 +4,7 @@ import { addGatewayOptions, type ChosenGateway, chooseGateway, type GatewayOptio
 import { type CliContext, wantsColor, widthOf } from '../context.ts';
 import { diagnoseGateway } from '../doctor/diagnose-gateway.ts';
 import { renderFindings, summarize } from '../doctor/render-findings.ts';
+import { printJson } from '../print-line.ts';
 
 interface DoctorOptions extends GatewayOptions {
   readonly json?: boolean;
@@ -28,7 +29,7 @@ async function examine(context: CliContext, { json, ...options }: DoctorOptions)
   const findings = await diagnoseGateway(context.fetch, target);
   const problems = findings.filter(({ status }) => status === 'problem').length;
   if (json === true) {
-    context.stdout.write(`${JSON.stringify({ gateway_url: chosen.url, ok: problems === 0, findings }, null, 2)}\n`);
+    printJson(context.stdout, { gateway_url: chosen.url, ok: problems === 0, findings });
   } else {
     const table = renderFindings(findings, { color: wantsColor(context), width: widthOf(context.stdout) });
     context.stdout.write(`${describe(chosen)}\n\n${table}\n\n${summarize(findings)}\n`);

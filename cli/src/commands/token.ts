@@ -1,5 +1,5 @@
 import { ActionId, TenantId } from '@rubot/contracts/ids';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addGatewayOptions } from '../admin/choose-gateway.ts';
 import type { CliContext } from '../context.ts';
 import { parseCount, parseUsd } from '../options/parse-amount.ts';
@@ -70,9 +70,17 @@ function addExec(command: Command, context: CliContext, exitWith: (status: numbe
     .requiredOption('--handle <handle>', 'as token issue printed it')
     .requiredOption('--action-id <id>', 'what the handle is for', parseWith(ActionId))
     .requiredOption('--scopes <list>', 'what the command may do; no more than the handle may', parseScopes)
-    .option('--ttl <duration>', 'how long its bearer lives, 1m to 15m', parseBearerLife, DEFAULT_BEARER_SECONDS)
+    .addOption(
+      new Option('--ttl <duration>', 'how long its bearer lives, 1m to 15m')
+        .argParser(parseBearerLife)
+        .default(DEFAULT_BEARER_SECONDS, '5m'),
+    )
     .option('--variable <name>', 'the variable that holds the bearer', parseVariable, 'RUBOT_API_KEY')
-    .option('--pass <name>', 'a variable of this environment that the command shall see; may be repeated', parsePassed, [])
+    .addOption(
+      new Option('--pass <name>', 'a variable of this environment that the command shall see; may be repeated')
+        .argParser(parsePassed)
+        .default([], 'none'),
+    )
     .argument('<command...>', 'the program and its arguments, behind --')
     .action(async (parts: string[], options: ExecOptions) => exitWith(await execWithToken(context, parts, options)));
 }

@@ -1,5 +1,6 @@
 import type { Finding } from '@rubot/contracts/diagnosis';
 import { createColors } from 'picocolors';
+import { toPrintable } from '../print-line.ts';
 
 export interface RenderOptions {
   readonly color: boolean;
@@ -32,7 +33,7 @@ const MIN_COLUMN = 40;
 function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  for (const word of toPrintable(text).split(' ')) {
     if (line !== '' && line.length + 1 + word.length > Math.max(width, MIN_COLUMN)) {
       lines.push(line);
       line = word;

@@ -2,7 +2,9 @@ import { type IssueApiToken, IssuedApiToken } from '@rubot/contracts/api-tokens'
 import { RubotError } from '@rubot/errors';
 import { type AdminClient, findAdminClient } from '../admin/admin-client.ts';
 import type { GatewayOptions } from '../admin/choose-gateway.ts';
+import { toTenantPath } from '../admin/read-pages.ts';
 import type { CliContext } from '../context.ts';
+import { printJson, printLine } from '../print-line.ts';
 import { openTokenStore, type StoredToken } from './token-store.ts';
 
 export interface IssueOptions extends GatewayOptions {
@@ -25,18 +27,17 @@ export async function issueToken(context: CliContext, options: IssueOptions): Pr
   const client = findAdminClient(context, options);
   const store = openTokenStore(context);
   await store.prepare();
-  const path = `/admin/tenants/${encodeURIComponent(options.tenant)}/tokens`;
+  const path = toTenantPath(options.tenant, '/tokens');
   const issued = await client.ask(IssuedApiToken, { method: 'POST', path, body: toRequest(options) });
   const stored = toStored(client, issued);
   await store.save(stored).catch((cause: unknown) => withdraw(client, `${path}/${issued.token_id}`, cause));
   const { token, gateway_url: _, version: __, ...shown } = stored;
   const revealed = options.revealToken === true ? { token } : {};
-  if (options.json === true) return void context.stdout.write(`${JSON.stringify({ ...shown, ...revealed }, null, 2)}\n`);
-  for (const line of [stored.action_handle, ...Object.values(revealed)]) context.stdout.write(`${line}\n`);
-  context.stderr.write(
-    `${issued.token_id} of ${issued.tenant_id} is good until ${issued.expires_at}, and kept in ${store.folder}.\n` +
-      `Use it: rubot token exec --handle ${stored.action_handle} --action-id ${stored.action_id} --scopes ${stored.scopes.join(',')} -- <command>\n`,
-  );
+  if (options.json === true) return printJson(context.stdout, { ...shown, ...revealed });
+  for (const line of [stored.action_handle, ...Object.values(revealed)]) printLine(context.stdout, line);
+  printLine(context.stderr, `${issued.token_id} of ${issued.tenant_id} is good until ${issued.expires_at}, and kept in ${store.folder}.`);
+  const use = `--handle ${stored.action_handle} --action-id ${stored.action_id} --scopes ${stored.scopes.join(',')}`;
+  printLine(context.stderr, `Use it: rubot token exec ${use} -- <command>`);
 }
 
 function toRequest({ name, scopes, ttl, actionId, ...options }: IssueOptions): IssueApiToken {

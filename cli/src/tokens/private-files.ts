@@ -54,7 +54,7 @@ export function openPrivateFiles(folder: string): PrivateFiles {
       if (!(await assertOwnFolder())) return undefined;
       const path = join(folder, name);
       // A link would lead to a file that is another's to change.
-      const file = await orUndefined(open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+      const file = await orUndefined(open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).catch(refuseLink(path));
       if (file === undefined) return undefined;
       try {
         return await readOwn(file, path);
@@ -90,6 +90,13 @@ function assertOwn(path: string, { uid, mode }: { readonly uid: number; readonly
       `Revoke the tokens in it if anybody may have read them, then: ${remedy} ${path}`,
     );
   }
+}
+
+function refuseLink(path: string): (thrown: unknown) => never {
+  return (thrown) => {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ELOOP') throw refuse(path, 'is a link', 'Remove it.');
+    throw thrown;
+  };
 }
 
 function refuse(path: string, what: string, remedy: string): RubotError {

@@ -3,7 +3,9 @@ import { TokenId } from '@rubot/contracts/ids';
 import { RubotError } from '@rubot/errors';
 import { type AdminClient, findAdminClient } from '../admin/admin-client.ts';
 import type { GatewayOptions } from '../admin/choose-gateway.ts';
+import { toTenantPath } from '../admin/read-pages.ts';
 import type { CliContext } from '../context.ts';
+import { printLine } from '../print-line.ts';
 import { readTokens } from './list-tokens.ts';
 import { openTokenStore, type TokenStore } from './token-store.ts';
 
@@ -21,12 +23,11 @@ interface TokenToRevoke {
 export async function revokeToken(context: CliContext, named: string, options: RevokeOptions): Promise<void> {
   const store = openTokenStore(context);
   const { client, tenant, tokenId } = await findToken(context, store, named, options);
-  const isNew = await revokeAt(client, `/admin/tenants/${encodeURIComponent(tenant)}/tokens/${tokenId}`);
+  const isNew = await revokeAt(client, toTenantPath(tenant, `/tokens/${tokenId}`));
   const forgotten = await store.forget(tokenId);
   const kept = forgotten === 0 ? '' : ` ${forgotten} handle(s) of it were removed from ${store.folder}.`;
-  context.stdout.write(
-    `${tokenId} of ${tenant} ${isNew ? 'is revoked: within 5 seconds it opens nothing.' : 'is not there any more.'}${kept}\n`,
-  );
+  const end = isNew ? 'is revoked: within 5 seconds it opens nothing.' : 'is not there any more.';
+  printLine(context.stdout, `${tokenId} of ${tenant} ${end}${kept}`);
 }
 
 async function findToken(context: CliContext, store: TokenStore, named: string, options: RevokeOptions): Promise<TokenToRevoke> {
