@@ -9,9 +9,9 @@ import { type OwnQueue, openOwnQueue } from './own-queue.ts';
 import type { DurablePlan } from './plan.ts';
 import { openRawQueue, type RawQueue } from './raw-queue.ts';
 import { openRawSql, type RawSql } from './raw-sql.ts';
-import { type DurableStack, ENTRANCES, type Entrance } from './start-stack.ts';
+import { type DurableStack, ENTRANCES, type Entrance, LOADS } from './start-stack.ts';
 
-export const COMPLETION_SUBJECTS = [...ENTRANCES, 'raw SQL'] as const;
+export const COMPLETION_SUBJECTS = [...LOADS, 'raw SQL'] as const;
 export type CompletionSubject = (typeof COMPLETION_SUBJECTS)[number];
 
 export interface CompletionResult {
@@ -41,6 +41,8 @@ export interface QueueResult {
 
 export interface DurableResult {
   readonly completions: Readonly<Record<CompletionSubject, CompletionResult>>;
+  /** Completions with limits against those without, round by round. */
+  readonly limitsRatio: Spread;
   readonly firstToken: Readonly<Record<AnswerKind, Readonly<Record<Entrance, FirstTokenResult>>>>;
   readonly queue: QueueResult;
 }
@@ -71,6 +73,7 @@ export async function measureDurable(stack: DurableStack, plan: DurablePlan): Pr
     );
     return {
       completions: toCompletionResults(turns),
+      limitsRatio: toPairedSpread(turns['with limits'].map(toRate), turns['orchestrator alone'].map(toRate), divide),
       firstToken: { instant: await measureFirstTokens(bench, 'instant', plan), paced: await measureFirstTokens(bench, 'paced', plan) },
       queue: await measureQueue(bench, plan),
     };
@@ -119,9 +122,9 @@ async function measureQueue(bench: Bench, plan: DurablePlan): Promise<QueueResul
 type ChargedTurn = ClosedLoop & { readonly cost: Cost };
 
 function toCompletionResults(turns: Record<CompletionSubject, ChargedTurn[]>): Record<CompletionSubject, CompletionResult> {
-  const raw = turns['raw SQL'].map(({ perSecond }) => perSecond);
+  const raw = turns['raw SQL'].map(toRate);
   return mapValues(turns, (own) => {
-    const rates = own.map(({ perSecond }) => perSecond);
+    const rates = own.map(toRate);
     return {
       perSecond: toSpread(rates),
       ratio: toPairedSpread(rates, raw, divide),
@@ -134,6 +137,10 @@ function toCompletionResults(turns: Record<CompletionSubject, ChargedTurn[]>): R
 function toMedianCpuTimes(turns: readonly Readonly<Record<Payer, number>>[]): Readonly<Record<Payer, number>> | undefined {
   if (turns.length === 0) return undefined;
   return Object.fromEntries(PAYERS.map((payer) => [payer, medianOf(turns.map((turn) => turn[payer]))])) as Record<Payer, number>;
+}
+
+function toRate({ perSecond }: ClosedLoop): number {
+  return perSecond;
 }
 
 function divide(left: number, right: number): number {

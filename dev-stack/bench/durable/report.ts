@@ -11,7 +11,7 @@ const TITLES: Readonly<Record<AnswerKind, string>> = {
   paced: `Time to the first token, ${CONCURRENCY} streams of ${PACED_TOKENS} tokens, ${PACE_MS} ms apart`,
 };
 
-export function renderReport({ completions, firstToken, queue }: DurableResult): readonly string[] {
+export function renderReport({ completions, limitsRatio, firstToken, queue }: DurableResult): readonly string[] {
   return [
     'durable completions, in alternating rounds',
     'Whole path: client → gateway in raw workerd → orchestrator → agent → model, runs in PostgreSQL that waits for its disk; a process each, logs on.',
@@ -19,6 +19,7 @@ export function renderReport({ completions, firstToken, queue }: DurableResult):
     `Raw SQL: two statements by hand in the client's process. Both have ${MAX_CONNECTIONS} connections. Ratios: median of paired rounds (smallest – largest).`,
     '',
     ...renderCompletions(completions),
+    `With limits: five of the tenant and five of a token, all clients under the same ones; against the orchestrator alone ${showSpread(limitsRatio, 2)}.`,
     '',
     ...renderCpuTimes(completions),
     '',

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { HEADERS } from '@rubot/contracts/headers';
+import type { CallerLimits, Limits } from '@rubot/contracts/limits';
 import { type RunningPostgres, startPostgres } from '@rubot/testkit/postgres/start-postgres';
 import { REPOSITORY } from '../../src/repository.ts';
 import { type Identity, toClientHeaders } from '../conversation.ts';
@@ -15,11 +16,15 @@ export const ENTRANCES = ['whole path', 'orchestrator alone'] as const;
 /** Where a completion comes in: at the gateway, or behind it. */
 export type Entrance = (typeof ENTRANCES)[number];
 
+export const LOADS = [...ENTRANCES, 'with limits'] as const;
+/** How completions are asked for; `with limits`: behind the gateway, where the tenant and a token have limits of every kind. */
+export type Load = (typeof LOADS)[number];
+
 export const PROCESSES = ['gateway', 'orchestrator', 'agent', 'model', 'PostgreSQL'] as const;
 export type ProcessName = (typeof PROCESSES)[number];
 
 export interface DurableStack {
-  readonly targets: Readonly<Record<Entrance, Target>>;
+  readonly targets: Readonly<Record<Load, Target>>;
   readonly processIds: Readonly<Record<ProcessName, number>>;
   /** Of the orchestrator. */
   readonly databaseUrl: string;
@@ -51,6 +56,7 @@ export async function startDurableStack(): Promise<DurableStack> {
       DATABASE_URL: databaseUrl,
       AGENT_REGISTRY_JSON: JSON.stringify({ [AGENT_ID]: agent.url }),
       WORKER_SLOTS,
+      PRICES_JSON: '{"*":{"input":3,"output":15}}',
     },
     directory,
   });
@@ -59,6 +65,10 @@ export async function startDurableStack(): Promise<DurableStack> {
     targets: {
       'whole path': { url: gateway.url, toHeaders: (identity) => toClientHeaders(keys.gateway, identity) },
       'orchestrator alone': { url: orchestrator.url, toHeaders: (identity) => toGatewayHeaders(keys.gateway, identity) },
+      'with limits': {
+        url: orchestrator.url,
+        toHeaders: (identity) => ({ ...toGatewayHeaders(keys.gateway, identity), [HEADERS.limits]: CALLER_LIMITS }),
+      },
     },
     processIds: {
       gateway: gateway.processId,
@@ -85,6 +95,16 @@ function startAgent(directory: string, apiKey: string, modelUrl: string): Promis
     directory,
   });
 }
+
+/** Never reached: what is measured is what it costs to keep them. */
+const LIMITS: Limits = {
+  requests_per_minute: 1_000_000_000,
+  tokens_per_minute: 1_000_000_000,
+  concurrent_runs: 1_000_000,
+  usd_per_day: 1_000_000,
+  usd_per_month: 1_000_000,
+};
+const CALLER_LIMITS = JSON.stringify({ tenant: LIMITS, token: { id: `tok_${'0'.repeat(24)}`, limits: LIMITS } } satisfies CallerLimits);
 
 /** What the gateway sends along; nobody reads the bearer, as the agent has no tools. */
 function toGatewayHeaders(apiKey: string, identity: Identity): Record<string, string> {

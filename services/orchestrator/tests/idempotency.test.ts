@@ -69,7 +69,10 @@ describe('a request that is made again under its key', () => {
     });
     const orchestrator = await start();
     const whole = await readCompletion(await completeUnder(orchestrator, KEY));
-    expect(await readCompletion(await completeUnder(orchestrator, KEY))).toEqual({ ...whole, created: expect.any(Number) });
+    const [{ created } = { created: 0 }] = await database.query<{ created: number }>(
+      "UPDATE runs SET created_at = created_at - interval '1 hour' RETURNING floor(extract(epoch FROM created_at))::integer AS created",
+    );
+    expect(await readCompletion(await completeUnder(orchestrator, KEY))).toEqual({ ...whole, created });
     const streamed = ask('hi', { stream: true, stream_options: { include_usage: true } });
     const first = await completeUnder(orchestrator, { key: 'key-2' }, streamed);
     const again = await completeUnder(orchestrator, { key: 'key-2' }, streamed);

@@ -341,6 +341,18 @@ describe('a request that is made again under its key', () => {
     expect((await orchestrator.complete(ask('hi'), limitedBy({ tenant: { requests_per_minute: 1 } }, { key: 'twice' }))).status).toBe(429);
   });
 
+  it('has the answer of its twin, where that has taken what was left in the same moment', async () => {
+    const orchestrator = await start();
+    const request = () => orchestrator.complete(ask('hi'), limitedBy({ tenant: { requests_per_minute: 1 } }, { key: 'once' }));
+    vi.spyOn(orchestrator.deps.runs, 'findByKey').mockImplementationOnce(async () => {
+      expect(contentOf(await readCompletion(await request()))).toBe('answer of tables');
+      return undefined;
+    });
+    const later = await request();
+    expect([later.status, later.headers.get(HEADERS.idempotentReplayed)]).toEqual([200, 'true']);
+    expect(tables.completions).toHaveLength(1);
+  });
+
   it('costs once, however many come at the same moment', async () => {
     const orchestrators = await Promise.all([start(), start()]);
     const responses = await Promise.all(

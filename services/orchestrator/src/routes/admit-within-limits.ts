@@ -39,8 +39,8 @@ export async function admitWithinLimits(
 }
 
 async function findKnown({ idempotency, run }: RunRequest, { runs }: OrchestratorDeps): Promise<Admitted | undefined> {
-  const runId = idempotency === undefined ? undefined : await runs.findByKey(idempotency, run.caller);
-  return runId === undefined ? undefined : { status: 'known', runId };
+  const known = idempotency === undefined ? undefined : await runs.findByKey(idempotency, run.caller);
+  return known === undefined ? undefined : { status: 'known', ...known };
 }
 
 async function admitReserved(runId: string, { reservations, logger }: OrchestratorDeps, admit: () => Promise<Admitted>): Promise<Admitted> {

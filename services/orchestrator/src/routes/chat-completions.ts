@@ -20,7 +20,7 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Bas
     const admitted = await admitWithinLimits(c, asked, deps, () => admitRun(asked, deps));
     const reading = readAnswer(c, deps, asked, admitted);
     const { request } = asked.run;
-    const envelope = toEnvelope(reading.runId, request.model, Math.floor(Date.now() / 1_000));
+    const envelope = toEnvelope(reading.runId, request.model, createdAtOf(admitted));
     if (request.stream === true) {
       const answer = noticeFirstWords(reading.answer, () => tellFirstWords(deps.metrics, admitted, arrivedAtMs));
       return streamAnswer(c, deps, asked, { ...reading, answer }, envelope);
@@ -31,6 +31,11 @@ export function createChatCompletionHandler(deps: OrchestratorDeps): Handler<Bas
       reading.release();
     }
   };
+}
+
+function createdAtOf(admitted: Admitted): number {
+  const now = Math.floor(Date.now() / 1_000);
+  return admitted.status === 'begun' ? now : (admitted.createdAtSeconds ?? now);
 }
 
 /** Of an answer that was given before, there is nothing to tell. */

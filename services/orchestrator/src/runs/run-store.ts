@@ -59,7 +59,14 @@ export type Admitted =
   | { readonly status: 'begun'; readonly writer: RunWriter; readonly earlier: readonly ChatMessage[] }
   | { readonly status: 'queued'; readonly createdAtSeconds: number }
   /** The request was made before, and began this run. */
-  | { readonly status: 'known'; readonly runId: string };
+  | ({ readonly status: 'known' } & KnownRun);
+
+/** A run that an earlier request has begun. */
+export interface KnownRun {
+  readonly runId: string;
+  /** Undefined where the run is not kept any more. */
+  readonly createdAtSeconds: number | undefined;
+}
 
 /** One finished step of one slice. The messages in it are what the slice is resumed from. */
 export interface RunStep {
@@ -178,7 +185,7 @@ export interface RunStore {
   /** @throws RubotError `not_found` when the run has no such call; `conflict` when it was decided, or nobody waits for it */
   decide(approval: Approval, owner: RunOwner, idempotency: IdempotencyKey | undefined): Promise<void>;
   /** The run that a request under this key began. @throws RubotError `idempotency_mismatch` */
-  findByKey(idempotency: IdempotencyKey, owner: RunOwner): Promise<string | undefined>;
+  findByKey(idempotency: IdempotencyKey, owner: RunOwner): Promise<KnownRun | undefined>;
   /** Extends what is held. @returns the ids that are no longer held */
   renew(held: readonly RunWriter[]): Promise<readonly string[]>;
   /** @returns the ids that are no longer held */

@@ -127,7 +127,6 @@ export function createRunModel(limits: TenantLimits): RunModel {
   }
 
   function cancelRun(run: ModelRun): void {
-    run.attempt += 1;
     endAs(run, 'cancelled');
   }
 

@@ -138,8 +138,8 @@ function toStart({ runId, request }: NewRun, attempt: number): NewEvent {
 
 async function findKnown(executor: Executor, { idempotency, run }: Admission): Promise<Admitted | undefined> {
   if (idempotency === undefined) return undefined;
-  const runId = await findByKey(executor, idempotency, run.caller);
-  return runId === undefined ? undefined : { status: 'known', runId };
+  const known = await findByKey(executor, idempotency, run.caller);
+  return known === undefined ? undefined : { status: 'known', ...known };
 }
 
 const FULL_RETRY_AFTER_MS = 5_000;

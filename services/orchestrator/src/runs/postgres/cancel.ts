@@ -98,7 +98,7 @@ async function endOpen(
   const end: NewEvent = { type: 'end', data: { status, usage, slices, error } };
   const { rowCount } = await executor.execute(sql`
     WITH held AS (
-      UPDATE runs SET ${setOutcome(spent, costOf(context, spent))}, attempt = attempt + 1, last_seq = last_seq + 1
+      UPDATE runs SET ${setOutcome(spent, costOf(context, spent))}, last_seq = last_seq + 1
       WHERE run_id = ${runId} AND ${condition} RETURNING run_id, last_seq - 1 AS base
     )${key}
     ${insertEvents([end])}`);
