@@ -30,7 +30,7 @@ export interface Edge {
 
 export async function startEdge(): Promise<Edge> {
   const { MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET, ENCRYPTION_SECRET, GATEWAY_API_KEY, ADMIN_API_KEY } = SECRETS;
-  const middleware = { MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET, ENCRYPTION_SECRET };
+  const middleware = { MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET, ENCRYPTION_SECRET, OUTBOUND_HOSTS: 'api.example.com' };
   const gateway = { GATEWAY_API_KEY, ADMIN_API_KEY, MIDDLEWARE_API_KEY, BEARER_SIGNING_SECRET, LINK_URL: 'https://app.test/link' };
   const workers = await startWorkers({
     workers: [
