@@ -12,7 +12,7 @@ export type Scrub = <Value>(value: Value) => Value;
  * @param credential `undefined` where there is none
  */
 export function createScrub(credential: string | undefined): Scrub {
-  const forms = credential === undefined ? [] : partsOf(credential).flatMap(formsOf);
+  const forms = credential === undefined ? [] : partsOf(credential.toWellFormed()).flatMap(formsOf);
   if (forms.length === 0) return (value) => value;
   // The longest first: what is a part of it must not break it up.
   const sorted = [...new Set(forms)].sort((left, right) => right.length - left.length);
@@ -31,13 +31,18 @@ function formsOf(secret: string): readonly string[] {
   const percent = encodeURIComponent(secret);
   const hex = toHex(bytes);
   const escaped = toEscaped(secret);
-  const plain = [secret, escaped, toEscaped(escaped), percent, percent.replaceAll('%20', '+')];
+  const plain = [secret, escaped, toEscaped(escaped), toUnicodeEscapes(secret), percent, percent.replaceAll('%20', '+')];
   return [...plain, hex, hex.replace(/../g, '%$&'), ...toBase64Cores(bytes)].filter((form) => form.length >= MIN_SECRET_LENGTH);
 }
 
 /** As it stands in JSON. */
 function toEscaped(text: string): string {
   return JSON.stringify(text).slice(1, -1);
+}
+
+/** As JSON may say any text: a text within a text comes so. */
+function toUnicodeEscapes(text: string): string {
+  return text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function escapePattern(text: string): string {
@@ -48,14 +53,17 @@ function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** The characters that a text has in base64 wherever it stands within a longer one: all but those it shares with its neighbours. */
+/**
+ * The characters that a text has in base64 wherever it stands within a longer one: all but those it shares with its neighbours; and the
+ * whole groups of four among them, as the rest may be cut off.
+ */
 function toBase64Cores(bytes: Uint8Array): readonly string[] {
   return [0, 1, 2].flatMap((offset) => {
     const text = btoa('\0'.repeat(offset) + String.fromCharCode(...bytes));
-    const start = Math.ceil((offset * 8) / 6);
     const end = Math.floor(((offset + bytes.length) * 8) / 6);
-    const core = text.slice(start, end);
-    return [core, core.replaceAll('+', '-').replaceAll('/', '_')];
+    const core = text.slice(Math.ceil((offset * 8) / 6), end);
+    const groups = text.slice(offset === 0 ? 0 : 4, end - (end % 4));
+    return [core, groups].flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
   });
 }
 

@@ -25,6 +25,7 @@ export function checkTarget(text: string, { hosts, privateHosts }: TargetRules):
     throw refuse(`${url.host} is not a host that this deployment may reach. Its operator lists those in OUTBOUND_HOSTS.`);
   }
   const address = toAddress(url.hostname);
+  if (address === undefined && isLocalName(url.hostname)) throw refuse(`${url.host} is not a name of the public Internet.`);
   if (address === undefined) return { url, nameToResolve: url.hostname };
   if (!isPublicAddress(address)) throw refuse(`${url.host} is not an address of the public Internet.`);
   return { url, nameToResolve: undefined };
@@ -40,6 +41,12 @@ function parseUrl(text: string): URL {
 function toAddress(hostname: string): string | undefined {
   if (hostname.startsWith('[')) return hostname.slice(1, -1);
   return /^\d+\.\d+\.\d+\.\d+$/.test(hostname) ? hostname : undefined;
+}
+
+/** Means something else in each network, whatever a resolver of the Internet says: https://www.iana.org/assignments/special-use-domain-names */
+function isLocalName(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, '');
+  return !name.includes('.') || /\.(?:localhost|local|internal|home\.arpa|onion)$/.test(name);
 }
 
 function refuse(message: string): RubotError {
