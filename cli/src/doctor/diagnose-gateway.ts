@@ -21,7 +21,7 @@ export function diagnoseGateway(
   { gatewayUrl, adminKey, environment, timeoutMs }: GatewayToDiagnose,
 ): Promise<readonly Finding[]> {
   return lookBehind({
-    from: 'this machine',
+    from: 'command line',
     to: 'gateway',
     service: 'rubot-gateway',
     secrets: { ADMIN_API_KEY: toRotatingSecret(adminKey, undefined) },

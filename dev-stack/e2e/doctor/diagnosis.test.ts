@@ -154,7 +154,7 @@ describe('an address that leads elsewhere', () => {
 
   it('is found where the services of two environments share their secrets', async () => {
     const faults = await findFaults({ before: { orchestrator: mangleService({ environment: 'production' }) } });
-    expect(faults).toEqual([mentions('problem: version: the orchestrator is of production, and the gateway of development')]);
+    expect(faults).toEqual([mentions('problem: version: the orchestrator is of the environment production, and not of development')]);
   });
 });
 

@@ -18,6 +18,8 @@ export interface CommandFolder {
   readonly logFile: string;
   /** Writes the file by which the command finds the stack; `keys` replaces the stack's own. */
   tellOf(stack: Stack, keys?: Readonly<Record<string, string>>): Promise<void>;
+  /** Puts a file beside which the command is run. */
+  write(name: string, text: string): Promise<void>;
   /** Runs the command as a process of its own, with no variables but these. */
   run(parameters: readonly string[], environment?: Readonly<Record<string, string>>): Promise<CommandEnd>;
   remove(): Promise<void>;
@@ -45,6 +47,7 @@ export async function createCommandFolder(): Promise<CommandFolder> {
       };
       await writeFile(devFilePath, JSON.stringify(devFile));
     },
+    write: (name, text) => writeFile(join(directory, name), text),
     run: (parameters, environment = {}) =>
       new Promise((resolve) => {
         const child = execFile(process.execPath, [COMMAND, ...parameters], { cwd: directory, env: environment }, (_, stdout, stderr) =>

@@ -82,8 +82,8 @@ function judgeIdentity({ to, service, identity, ...peer }: PeerToAsk, details: S
   if (identity.environment !== undefined && details.environment !== identity.environment) {
     return problem(
       version,
-      `the ${to} is of ${details.environment}, and the ${peer.from} of ${identity.environment}`,
-      'Two deployments share their secrets, and one acts on the data of the other. Set the address to that of the same environment, and give each its own secrets.',
+      `the ${to} is of the environment ${details.environment}, and not of ${identity.environment}`,
+      'What is meant for one environment is done to the data of the other. Correct the address, and give each environment secrets of its own.',
     );
   }
   return ok(version, `the ${to} runs ${details.deployment_hash}`);
