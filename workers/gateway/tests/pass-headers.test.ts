@@ -114,6 +114,22 @@ describe('headers of an answer', () => {
     expect([status, headers.get('idempotent-replayed'), headers.get('x-rubot-run-id')]).toEqual([502, 'true', RUN_ID]);
   });
 
+  it('name no run where the orchestrator has begun none, and the one asked for where nobody knows', async () => {
+    const error = { message: 'Too many.', type: 'rate_limit_error', param: null, code: 'rate_limited' };
+    const refusals = [
+      Response.json({ error }, { status: 429, headers: { 'x-rubot-api-version': 'v1' } }),
+      new Response('<html>', { status: 502 }),
+    ];
+    const named = [];
+    for (const refusal of refusals) {
+      const gateway = await createHarness({ orchestrator: async () => refusal });
+      named.push((await gateway.complete(CHAT)).headers.has('x-rubot-run-id'));
+      const line = gateway.lines.find(({ event_type }) => event_type === 'request.completed');
+      expect(line?.run_id !== undefined).toBe(named.at(-1));
+    }
+    expect(named).toEqual([false, true]);
+  });
+
   it('say where the caller stands with its limits, on an answer, a stream and a refusal', async () => {
     const standing = Object.fromEntries(RATE_LIMIT_HEADERS.map((name, index) => [name, String(index + 1)]));
     const error = { message: 'Too many.', type: 'rate_limit_error', param: null, code: 'rate_limited' };

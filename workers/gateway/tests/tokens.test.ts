@@ -64,6 +64,9 @@ describe('an API token', () => {
     const headers = { 'x-chat-source-sender-id': senderId };
     expect(await refusalOf(askWith(gateway, text, 'POST', COMPLETIONS, { body: CHAT, headers }))).toEqual([403, 'forbidden']);
     expect(gateway.toOrchestrator).toEqual([]);
+    // So that nobody claims a session in the name of a sender of somebody else.
+    const question = gateway.toMiddleware.find(({ url }) => url.endsWith('/sessions/resolve'))?.body as string;
+    expect(JSON.parse(question)).toEqual({ session_id: senderId, sender_id: senderId, tenant_id: 'acme' });
     const details = { reason: 'sender_of_another_tenant' };
     expect(middleware.audit).toMatchObject([{ actor: `token:${TOKEN_ID}`, chain: 'acme', action: 'access.refused', details }]);
   });

@@ -1,7 +1,9 @@
+import { mintActionBearer } from '@rubot/bearer/action-bearer';
+import { importBearerKeys } from '@rubot/bearer/keys';
 import type { UpstreamInit } from '@rubot/http/upstream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CHAT, ENV, IDENTITY, RUN_ID } from './_harness.ts';
-import { askWith, createFakePlatform, type FakePlatform, type KnownToken, TOKEN_SENDER } from './_middleware.ts';
+import { askWith, createFakePlatform, type FakePlatform, type KnownToken, TOKEN_ID, TOKEN_SENDER } from './_middleware.ts';
 import { openStream } from './_streams.ts';
 
 beforeEach(() => {
@@ -112,6 +114,21 @@ describe('an open stream', () => {
     expect(open.stream.isOpen()).toBe(true);
     await vi.advanceTimersByTimeAsync(4_000);
     await expectEnd(open, 'invalid_api_key');
+  });
+
+  it('ends with the life of a bearer of an action, though its token lives on', async () => {
+    const upstream = openStream();
+    const platform = await createFakePlatform({ orchestrator: upstream.fetch });
+    await platform.middleware.addToken({ scopes: ['run:read'] });
+    const keys = await importBearerKeys({ current: ENV.BEARER_SIGNING_SECRET, previous: undefined });
+    const subject = { tenantId: 'acme', tokenId: TOKEN_ID, actionId: 'a', scopes: ['run:read'] as const };
+    const bearer = await mintActionBearer({ keys, subject, ttlSeconds: 60, nowMs: Date.now() });
+    const stream = readOn(await askWith(platform.gateway, bearer, 'GET', EVENTS));
+    await letPass([upstream], 58_000);
+    expect(stream.isOpen()).toBe(true);
+    await letPass([upstream], 5_000);
+    await stream.ended;
+    expect(stream.text()).toContain('"code":"invalid_api_key"');
   });
 
   it('goes on for hours where nothing has ended', async () => {

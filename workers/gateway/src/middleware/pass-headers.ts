@@ -47,8 +47,9 @@ export function passHeaders(): MiddlewareHandler<GatewayEnv> {
 /** To be called as soon as the orchestrator has answered, as its answer may be that of another run than the one just asked for. */
 export function noteAnswer(c: Context<GatewayEnv>, headers: Headers): void {
   c.set('answerHeaders', headers);
-  const runId = headers.get(HEADERS.runId);
-  if (runId === null) return;
+  const runId = headers.get(HEADERS.runId) ?? undefined;
+  // Of an orchestrator that names no run, none was begun; of what stands between, nobody knows.
+  if (runId === undefined && !headers.has(HEADERS.apiVersion)) return;
   c.set('runId', runId);
   c.get('span').annotate({ run_id: runId });
 }
