@@ -1,6 +1,7 @@
 import type { Settled } from '../load/settle.ts';
 import type { World } from '../world/start-world.ts';
 import { type RunEvidence, readEvidence } from './evidence.ts';
+import { findHeldLimits } from './held-limits.ts';
 import {
   commitsStepsInTheirAttempt,
   commitsStepsOnce,
@@ -57,6 +58,7 @@ export async function judge(world: World, options: JudgeOptions): Promise<Judgem
     violations: [
       ...world.crashes,
       ...findViolations(evidence, options),
+      ...(await findHeldLimits(world.database)),
       ...(completed < leastCompleted ? [`only ${completed} runs were completed, of at least ${leastCompleted}`] : []),
       ...(settled.stranded > 0 ? [`${settled.stranded} runs had not ended when all had been well for a while`] : []),
       ...settled.refusals,

@@ -223,6 +223,19 @@ describe('limits on open runs', () => {
     expect((await orchestrator.complete(ask('hi'), limitedBy(limits))).status).toBe(200);
   });
 
+  it('give a place back that nobody has given back, as soon as the sweeper looks', async () => {
+    const orchestrator = await start({ SWEEP_INTERVAL_MS: '100' });
+    tables.onCompletion(() => {});
+    const inSession = () =>
+      limitedBy({ tenant: { concurrent_runs: 2 } }, { headers: { [HEADERS.memory]: 'session', [HEADERS.sessionStrategy]: 'interrupt' } });
+    const interrupted = orchestrator.complete(ask('one thing'), inSession());
+    await tables.nextCompletion();
+    tables.onCompletion((exchange) => exchange.answer({ text: 'on another' }));
+    expect(contentOf(await readCompletion(await orchestrator.complete(ask('another'), inSession())))).toBe('on another');
+    expect((await interrupted).status).toBeGreaterThanOrEqual(400);
+    await vi.waitFor(async () => expect(await countReservations(database)).toBe(0), { timeout: 10_000, interval: 20 });
+  });
+
   it('count a run that waits for a person, until it has ended', async () => {
     const orchestrator = await start();
     tables.onCompletion(followPlan([{ text: 'I ask.', calls: [{ id: 'pay', name: 'refund', needsApproval: true }] }, { text: 'Done.' }]));
@@ -332,7 +345,10 @@ describe('a request that is made again under its key', () => {
     const orchestrator = await start({}, { now: () => NOON });
     const options = () => limitedBy({ tenant: { requests_per_minute: 1, concurrent_runs: 1 } }, { key: 'once' });
     expect(contentOf(await readCompletion(await orchestrator.complete(ask('hi'), options())))).toBe('answer of tables');
+    // Not even for a moment, in which another request would be refused.
+    const reserve = vi.spyOn(orchestrator.deps.reservations, 'reserve');
     const again = await orchestrator.complete(ask('hi'), options());
+    expect(reserve).not.toHaveBeenCalled();
     expect(again.headers.get(HEADERS.idempotentReplayed)).toBe('true');
     expect(rateLimitsOf(again)).toMatchObject({ 'limit-requests': '1', 'remaining-requests': '0' });
     expect(contentOf(await readCompletion(again))).toBe('answer of tables');
@@ -366,6 +382,22 @@ describe('a request that is made again under its key', () => {
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
     await vi.waitFor(async () => expect((await readKept(database))['tenant:acme requests_per_minute']?.used).toBe(1));
     expect(await countReservations(database)).toBe(0);
+  });
+});
+
+describe('a request that comes twice under its run id', () => {
+  it('costs once: the second leaves to the first what is reserved for it', async () => {
+    const orchestrator = await start();
+    const held = holdAgent();
+    const options = limitedBy({ tenant: { concurrent_runs: 3, requests_per_minute: 9 } }, { runId: newRunId() });
+    const first = orchestrator.complete(ask('hi'), options);
+    await tables.nextCompletion();
+    const second = await orchestrator.complete(ask('hi'), options);
+    expect([second.status, await countReservations(database)]).toEqual([409, 1]);
+    held.release();
+    expect((await first).status).toBe(200);
+    const kept = await readKept(database);
+    expect([kept['tenant:acme requests_per_minute']?.used, kept['tenant:acme concurrent_runs']?.used]).toEqual([1, 0]);
   });
 });
 

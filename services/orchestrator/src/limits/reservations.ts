@@ -7,13 +7,18 @@ export interface Reservation {
   readonly demands: readonly Demand[];
 }
 
+export interface ReservedVerdict extends Verdict {
+  /** False where nothing was taken, as something is reserved for this run already: the same request came before. */
+  readonly isNew: boolean;
+}
+
 /**
  * What runs hold of their limits, over all processes. A run reserves before it is let in, and is settled once, when it has ended; or
  * released, when it was not let in.
  */
 export interface Reservations {
-  /** Takes all that the run demands, or nothing. @throws RubotError `conflict` when something is reserved for this run already */
-  reserve(reservation: Reservation): Promise<Verdict>;
+  /** Takes all that the run demands, or nothing. */
+  reserve(reservation: Reservation): Promise<ReservedVerdict>;
   /** Where somebody stands with limits that nothing is taken of. */
   peek(demands: readonly Demand[]): Promise<readonly Standing[]>;
   /** Gives all of it back; only for a run that was certainly not let in by this reservation. */

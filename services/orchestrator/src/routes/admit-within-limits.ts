@@ -26,10 +26,10 @@ export async function admitWithinLimits(
     c.set('rateLimitHeaders', toRateLimitHeaders(await deps.reservations.peek(demands)));
     return known;
   }
-  const { refusals, standings } = await deps.reservations.reserve({ runId: run.runId, demands });
+  const { refusals, standings, isNew } = await deps.reservations.reserve({ runId: run.runId, demands });
   c.set('rateLimitHeaders', toRateLimitHeaders(standings));
   const refusal = pickRefusal(refusals);
-  if (refusal === undefined) return admitReserved(run.runId, deps, admit);
+  if (refusal === undefined) return isNew ? admitReserved(run.runId, deps, admit) : admit();
   // Of two under one key at the same moment, the other may have taken what was left.
   const twin = await findKnown(asked, deps);
   if (twin !== undefined) return twin;

@@ -1,10 +1,9 @@
 import { sql } from 'drizzle-orm';
-import { runExists } from '../../runs/postgres/covered.ts';
 import type { Database } from '../../runs/postgres/database.ts';
 import { isRefused, orUnavailable } from '../../runs/postgres/failures.ts';
 import { createGroupCommit } from '../../runs/postgres/group-commit.ts';
-import { isTold, toStandings, type Verdict } from '../decide.ts';
-import type { Reservation, Reservations } from '../reservations.ts';
+import { isTold, toStandings } from '../decide.ts';
+import type { Reservation, Reservations, ReservedVerdict } from '../reservations.ts';
 import { type CountersContext, readCounters } from './counters.ts';
 import { reserveAll } from './reserve.ts';
 import { findLeft, type Over, settleAll } from './settle.ts';
@@ -22,15 +21,11 @@ export function createReservations({ db, now }: ReservationsOptions): Reservatio
     clock: now === undefined ? sql`clock_timestamp()` : sql`to_timestamp(${now() / 1_000})`,
   });
   const grouping = { keyOf: ({ runId }: { readonly runId: string }) => runId, wasRefused: isRefused };
-  const reservings = createGroupCommit<Reservation, Verdict | undefined>({ ...grouping, flush: (asked) => reserveAll(toContext(), asked) });
+  const reservings = createGroupCommit<Reservation, ReservedVerdict>({ ...grouping, flush: (asked) => reserveAll(toContext(), asked) });
   const settlings = createGroupCommit<Over, boolean>({ ...grouping, flush: (over) => settleAll(toContext(), over) });
 
   return {
-    async reserve(reservation) {
-      const verdict = await orUnavailable(() => reservings.submit(reservation));
-      if (verdict === undefined) throw runExists(reservation.runId);
-      return verdict;
-    },
+    reserve: (reservation) => orUnavailable(() => reservings.submit(reservation)),
     async peek(demands) {
       const told = demands.filter(isTold);
       if (told.length === 0) return [];

@@ -1,23 +1,22 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Executor } from '../../runs/postgres/database.ts';
-import { decide, type Verdict } from '../decide.ts';
-import type { Reservation } from '../reservations.ts';
+import { decide } from '../decide.ts';
+import type { Reservation, ReservedVerdict } from '../reservations.ts';
 import { type ReservedItem, settleItems, toItems } from '../reserved-items.ts';
 import { type CountersContext, withCounters } from './counters.ts';
 
-/** One after the other, as they stand there. @returns undefined for a run that something is reserved for already */
-export function reserveAll(context: CountersContext, asked: readonly Reservation[]): Promise<readonly (Verdict | undefined)[]> {
+/** One after the other, as they stand there. */
+export function reserveAll(context: CountersContext, asked: readonly Reservation[]): Promise<readonly ReservedVerdict[]> {
   const keys = asked.flatMap(({ demands }) => demands);
   return withCounters(context, keys, async (transaction, counters, atMs) => {
-    const verdicts = asked.map(({ demands }) => decide(demands, counters, atMs));
-    const granted = asked
-      .filter((_, index) => verdicts[index]?.refusals.length === 0)
+    const decided = asked.map(({ runId, demands }) => ({ runId, demands, verdict: decide(demands, counters, atMs) }));
+    const granted = decided
+      .filter(({ verdict }) => verdict.refusals.length === 0)
       .map(({ runId, demands }) => ({ runId, items: toItems(demands, counters, atMs) }));
     const inserted = await insertReservations(transaction, context.clock, granted);
     const doubled = granted.filter(({ runId }) => !inserted.has(runId));
     for (const { items } of doubled) settleItems(items, undefined, counters, atMs);
-    const doubledIds = new Set(doubled.map(({ runId }) => runId));
-    return asked.map(({ runId }, index) => (doubledIds.has(runId) ? undefined : verdicts[index]));
+    return decided.map(({ runId, verdict }) => ({ ...verdict, isNew: inserted.has(runId) }));
   });
 }
 

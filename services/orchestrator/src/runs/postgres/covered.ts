@@ -17,7 +17,7 @@ export async function toEntryRefusal(executor: Executor, { runId, isLimited }: N
   return rowCount === 0 ? reservationGone() : runExists(runId);
 }
 
-export function runExists(runId: string): RubotError {
+function runExists(runId: string): RubotError {
   return new RubotError('conflict', `The run ${runId} exists. Send a request once, or with another run id.`);
 }
 
