@@ -30,7 +30,7 @@ export interface FakeMiddleware {
   readonly limitsOf: Map<string, Record<string, number>>;
   readonly audit: AuditNote[];
   /** Answers before all else, where it answers. */
-  intercept: ((path: string, init: UpstreamInit) => Promise<Response> | Response | undefined) | undefined;
+  intercept: ((path: string, init: UpstreamInit) => Promise<Response | undefined> | Response | undefined) | undefined;
   addToken(token?: Partial<KnownToken>): Promise<{ readonly text: string; readonly known: KnownToken }>;
 }
 

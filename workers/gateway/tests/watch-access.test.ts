@@ -148,9 +148,9 @@ describe('an open stream', () => {
   });
 });
 
-describe('a middleware that cannot be reached', () => {
-  const isDown = () => Promise.reject(new TypeError('connect ECONNREFUSED'));
+const isDown = () => Promise.reject(new TypeError('connect ECONNREFUSED'));
 
+describe('a middleware that cannot be reached', () => {
   it('for a moment ends nothing', async () => {
     const open = await openEvents();
     for (let outage = 0; outage < 5; outage += 1) {
@@ -184,22 +184,40 @@ describe('a middleware that cannot be reached', () => {
 });
 
 describe('an answer that is not streamed', () => {
-  it('is not given to one whose access ends while it is made', async () => {
+  /** A completion that is asked for, and is never given by itself. */
+  async function askForever() {
+    const { promise: begun, resolve: onBegin } = Promise.withResolvers<void>();
     const platform = await createFakePlatform({
-      orchestrator: (_url, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      orchestrator: (_url, { signal }) => {
+        onBegin();
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
     });
     const { text, known } = await platform.middleware.addToken();
-    const asking = askWith(platform.gateway, text, 'POST', '/v1/chat/completions', { body: CHAT });
-    await vi.advanceTimersByTimeAsync(1_000);
+    const answer = askWith(platform.gateway, text, 'POST', '/v1/chat/completions', { body: CHAT });
+    await begun;
+    return { ...platform, known, answer };
+  }
+
+  it('is not given to one whose access ends while it is made', async () => {
+    const { known, answer } = await askForever();
     known.status = 'revoked';
     await vi.advanceTimersByTimeAsync(PROMISE_MS);
-    const response = await asking;
+    const response = await answer;
     expect([response.status, response.headers.get('x-should-retry')]).toEqual([401, 'false']);
+  });
+
+  it('is not to be asked for again where nobody can say whether it may be given: it has begun', async () => {
+    const { middleware, answer } = await askForever();
+    middleware.intercept = isDown;
+    await vi.advanceTimersByTimeAsync(7_000);
+    const response = await answer;
+    expect([response.status, response.headers.get('x-should-retry')]).toEqual([503, 'false']);
   });
 });
 
 describe('many open streams of one caller', () => {
-  it('ask once in two and a half seconds together, and end together', async () => {
+  it.each([0, 300])('ask once in two and a half seconds together, and end together: answered in %i ms', async (answerMs) => {
     const upstreams: ReturnType<typeof openStream>[] = [];
     const platform = await createFakePlatform({
       orchestrator: (url, init) => {
@@ -214,6 +232,10 @@ describe('many open streams of one caller', () => {
       streams.push(readOn(await askWith(platform.gateway, text, 'GET', EVENTS)));
       await vi.advanceTimersByTimeAsync(37);
     }
+    platform.middleware.intercept = async () => {
+      await new Promise((resolve) => setTimeout(resolve, answerMs));
+      return undefined;
+    };
     const before = questionsOf(platform);
     await letPass(upstreams, 60_000);
     // One of the token and one of the session in each life of an answer.
