@@ -3,7 +3,7 @@ import { type Checkout, createCheckout, run, startServer } from './_harness.ts';
 
 let checkout: Checkout;
 let gateway: Awaited<ReturnType<typeof startServer>>;
-let pages: { reencrypted: number; remaining: number; unreadable: number }[];
+let pages: Record<string, unknown>[];
 let asked: string[];
 
 beforeEach(async () => {
@@ -27,9 +27,13 @@ describe('rubot credentials reencrypt', () => {
     pages = [
       { reencrypted: 50, remaining: 51, unreadable: 0 },
       { reencrypted: 50, remaining: 1, unreadable: 0 },
-      { reencrypted: 1, remaining: 0, unreadable: 0 },
+      { reencrypted: 1, remaining: 0, unreadable: 0, audit_heads: { signed: 2, unreadable: 0 } },
     ];
-    expect(await reencrypt()).toEqual({ status: 0, stdout: '101 brought under the current key, 0 left, 0 unreadable.\n', stderr: '' });
+    expect(await reencrypt()).toEqual({
+      status: 0,
+      stdout: '101 brought under the current key, 0 left, 0 unreadable; 2 audit chains signed anew.\n',
+      stderr: '',
+    });
     expect(asked).toEqual(Array.from({ length: 3 }, () => 'POST /admin/credentials/reencrypt'));
   });
 

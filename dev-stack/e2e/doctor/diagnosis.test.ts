@@ -52,8 +52,8 @@ describe('a deployment in which all is well', () => {
     expect(checked).toEqual({
       gateway: ['rotation'],
       'gateway → middleware': ['reachable', 'secret', 'secret', 'version', 'wire', 'clock'],
-      middleware: ['rotation'],
-      'middleware → D1': ['migrations'],
+      middleware: ['rotation', 'outbound'],
+      'middleware → D1': ['migrations', 'encryption', 'encryption'],
       'gateway → orchestrator': pair,
       orchestrator: ['rotation'],
       'orchestrator → PostgreSQL': ['migrations'],
@@ -233,6 +233,32 @@ describe('a migration that is missing', () => {
     expect(await findFaults({})).toEqual([mentions('orchestrator → PostgreSQL: problem: migrations: not applied: 00')]);
     await client.query('insert into rubot_migrations (made_at, hash) values ($1, $2)', [rows[0].made_at, rows[0].hash]);
     expect(await findFaults({})).toEqual([]);
+  });
+});
+
+describe('what is kept encrypted', () => {
+  it('is counted, and missed when its key is not there', async () => {
+    const database = await ground.workers.databaseOf('rubot-middleware-dev', 'DB');
+    const run = (statement: string) => database.prepare(statement).run();
+    onTestFinished(async () => {
+      for (const table of ['credentials', 'connections', 'audit_heads', 'tenants']) await run(`delete from ${table}`);
+    });
+    const saved = await fetch(`${ground.workers.urlOf('rubot-middleware-dev')}/internal/tenants`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${SECRETS.MIDDLEWARE_API_KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ tenant_id: 'acme', name: 'Acme' }),
+    });
+    expect(saved.status).toBe(201);
+    await run("update audit_heads set key_id = '00112233445566aa' where chain = 'acme'");
+    await run("insert into credentials values ('acme', 'weather', '00112233445566aa', 'box', 'now')");
+    const config = (url: string) => JSON.stringify({ url, auth: { type: 'none' }, overrides: {} });
+    await run(`insert into connections values ('acme', 'weather', 'http', '${config('https://api.example.com/')}', '{}', 'now')`);
+    await run("insert into connections values ('acme', 'broken', 'http', '{', '{}', 'now')");
+    expect(await findFaults({})).toEqual([
+      mentions('middleware → D1: problem: encryption: 1 credentials of providers were made with an ENCRYPTION_SECRET'),
+      mentions('middleware → D1: problem: encryption: 1 heads of audit chains'),
+      mentions('middleware: warning: outbound: connections to hosts that are not in OUTBOUND_HOSTS: broken of acme, weather of acme'),
+    ]);
   });
 });
 

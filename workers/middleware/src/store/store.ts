@@ -6,9 +6,9 @@ import { type AuditTrail, createAuditTrail } from './audit/trail.ts';
 import { type ConnectionStore, createConnectionStore } from './connections.ts';
 import { type CredentialStore, createCredentialStore } from './credentials.ts';
 import { openDatabase, runBatch } from './database.ts';
+import { createDiagnosisStore, type DiagnosisStore } from './diagnosis.ts';
 import { createIdentityBindingStore, type IdentityBindingStore } from './identity-bindings.ts';
 import { createLinkPinStore, type LinkPinStore } from './link-pins.ts';
-import { type Migrations, readMigrations } from './migrations.ts';
 import { tenants } from './schema.ts';
 import { createSessionStore, type SessionStore } from './sessions.ts';
 import { type DataCaller, openTenantData, type TenantData } from './tenant-data.ts';
@@ -25,8 +25,8 @@ export interface Store {
   readonly audit: AuditTrail;
   readonly connections: ConnectionStore;
   readonly credentials: CredentialStore;
+  readonly diagnosis: DiagnosisStore;
   openTenantData(caller: DataCaller, auditing: Auditing): TenantData;
-  readMigrations(): Promise<Migrations>;
   /** Rejects unless the database answers and has been migrated. */
   checkReady(): Promise<void>;
 }
@@ -43,8 +43,8 @@ export function createStore(binding: D1Database): Store {
     audit: createAuditTrail(database),
     connections: createConnectionStore(database),
     credentials: createCredentialStore(database),
+    diagnosis: createDiagnosisStore(database),
     openTenantData: (caller, auditing) => openTenantData(database, caller, auditing),
-    readMigrations: () => readMigrations(database),
     async checkReady() {
       await runBatch(database, [database.select({ tenantId: tenants.tenantId }).from(tenants).limit(1)]);
     },
