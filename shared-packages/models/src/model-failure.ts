@@ -45,6 +45,7 @@ const FAILURE_OF_STATUS: ReadonlyMap<number, Failure> = new Map([
 /** Parameters that reach the provider as the client sent them: a 400 about one of them is the client's to mend. */
 const CLIENT_PARAMETERS =
   /^(?:messages|tools|tool_choice|response_format|temperature|top_p|max_tokens|max_completion_tokens|stop|stop_sequences|seed|frequency_penalty|presence_penalty|logit_bias|reasoning_effort|user)\b/;
+const UNKNOWN_MODEL = /^(?:model_not_found|invalid_model|unknown_model)$/;
 const TOO_LONG = /context_length_exceeded|string_above_max_length|request_too_large|prompt is too long/;
 
 /** A connection that stood and broke: the provider may have read the request, and may charge for it. */
@@ -95,9 +96,15 @@ function toRefusal(refusal: APICallError, status: number): RubotError {
     `status ${status}: ${[body?.type, body?.code, body?.param, mayQuoteKey(status) ? undefined : body?.message].filter(Boolean).join(', ')}`,
   );
   if (isClientFault(status, body)) return toClientFault(body, operatorDetail);
-  const { code, message } = FAILURE_OF_STATUS.get(status) ?? (status < 500 ? REFUSED : FAILED);
+  const { code, message } = FAILURE_OF_STATUS.get(status) ?? toOtherFailure(status, body);
   const retryAfterMs = readRetryAfterMs(refusal.responseHeaders ?? {});
   return new RubotError(code, message, { operatorDetail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+}
+
+/** Some providers say with a 400 what others say with a 404: that they have no such model. No other attempt will find it. */
+function toOtherFailure(status: number, body: ProviderError | undefined): Failure {
+  if (status >= 500) return FAILED;
+  return body?.param === 'model' || UNKNOWN_MODEL.test(String(body?.code)) ? MISCONFIGURED : REFUSED;
 }
 
 function isClientFault(status: number, body: ProviderError | undefined): boolean {

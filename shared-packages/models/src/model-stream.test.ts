@@ -243,6 +243,8 @@ describe('a failure of the provider', () => {
     [400, refusal({ code: 'context_length_exceeded' }), 'invalid_request', 'messages'],
     [400, refusal({ code: 'content_filter' }), 'invalid_request', 'messages'],
     [413, '', 'invalid_request', 'messages'],
+    [400, refusal({ param: 'model' }), 'misconfigured', undefined],
+    [400, refusal({ code: 'model_not_found' }), 'misconfigured', undefined],
     [400, refusal({ param: 'stream_options' }), 'upstream_failed', undefined],
     [400, refusal({ param: null }), 'upstream_failed', undefined],
     [307, '', 'upstream_failed', undefined],
