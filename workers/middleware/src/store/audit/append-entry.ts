@@ -1,18 +1,14 @@
 import type { ChainPosition } from '@rubot/audit/chain-verifier';
 import { hashEntry } from '@rubot/audit/hash-entry';
 import type { AuditEntry } from '@rubot/contracts/audit';
-import { RubotError } from '@rubot/errors';
 import type { BatchResponse } from 'drizzle-orm/batch';
 import { type Database, isConstraintBroken, runBatch, type Statement } from '../database.ts';
 import { auditEntries } from '../schema.ts';
 import type { Auditing, AuditOutcome, AuditRecord, FailureRecord } from './auditing.ts';
 import { type HeadRow, refuseBrokenChain, saveHead, selectHead, signHead, toPosition } from './chain-head.ts';
+import { inTurn } from './in-turn.ts';
 import { isRepeated, selectLatest } from './repeats.ts';
 
-/** How long an entry is tried while others of its chain are quicker. */
-const APPEND_TIMEOUT_MS = 5_000;
-const FIRST_PAUSE_MS = 8;
-const LONGEST_PAUSE_MS = 250;
 const MAX_TARGET_LENGTH = 300;
 
 /**
@@ -28,14 +24,15 @@ export async function commitAudited<const Statements extends readonly Statement[
   statements: Statements,
 ): Promise<BatchResponse<Statements>> {
   const { chain } = record;
-  const isOver = startClock();
-  let last = auditing.heads.recall(chain) ?? (await readLast(database, auditing, chain));
-  for (let attempt = 0; ; attempt += 1) {
-    const results = await tryToAppend(database, auditing, { record, last, statements });
-    if (results !== undefined) return results;
-    await pauseBeforeRetry(attempt, isOver);
-    last = await readLast(database, auditing, chain, last);
-  }
+  return inTurn(auditing, chain, async (patience) => {
+    let last = auditing.heads.recall(chain) ?? (await readLast(database, auditing, chain));
+    for (;;) {
+      const results = await tryToAppend(database, auditing, { record, last, statements });
+      if (results !== undefined) return results;
+      await patience.pause();
+      last = await readLast(database, auditing, chain, last);
+    }
+  });
 }
 
 /**
@@ -46,16 +43,21 @@ export async function commitAudited<const Statements extends readonly Statement[
  */
 export async function appendAudit(database: Database, auditing: Auditing, record: FailureRecord): Promise<boolean> {
   const { chain } = record;
-  const isOver = startClock();
-  let last: ChainPosition | undefined;
-  for (let attempt = 0; ; attempt += 1) {
-    const [[head], latest] = await runBatch(database, [selectHead(database, chain), selectLatest(database, chain)]);
-    const refusal = { ...record, actor: auditing.context.actor, target: toTarget(record.target) };
-    if (isRepeated(latest, refusal, Date.now())) return false;
-    last = await toNext(auditing, chain, head, last);
-    if ((await tryToAppend(database, auditing, { record, last, statements: [] })) !== undefined) return true;
-    await pauseBeforeRetry(attempt, isOver);
-  }
+  const refusal = { ...record, actor: auditing.context.actor, target: toTarget(record.target) };
+  const look = () => runBatch(database, [selectHead(database, chain), selectLatest(database, chain)]);
+  // Looked at before its turn too: what is left out waits for nobody.
+  const [, before] = await look();
+  if (isRepeated(before, refusal, Date.now())) return false;
+  return inTurn(auditing, chain, async (patience) => {
+    let last: ChainPosition | undefined;
+    for (;;) {
+      const [[head], latest] = await look();
+      if (isRepeated(latest, refusal, Date.now())) return false;
+      last = await toNext(auditing, chain, head, last);
+      if ((await tryToAppend(database, auditing, { record, last, statements: [] })) !== undefined) return true;
+      await patience.pause();
+    }
+  });
 }
 
 interface Attempt<Statements extends readonly Statement[]> {
@@ -125,18 +127,4 @@ async function toNext({ keys }: Auditing, chain: string, head: HeadRow | undefin
   const last = await toPosition(keys, head);
   if (tried !== undefined && last.seq <= tried.seq) throw refuseBrokenChain(chain, `there are entries behind its head, at ${last.seq}`);
   return last;
-}
-
-function startClock(): () => boolean {
-  const startedAtMs = Date.now();
-  return () => Date.now() - startedAtMs > APPEND_TIMEOUT_MS;
-}
-
-/** Of any length up to a bound that grows, so that those who collided do not collide again. */
-async function pauseBeforeRetry(attempt: number, isOver: () => boolean): Promise<void> {
-  if (isOver()) {
-    throw new RubotError('unavailable', 'Too many changes are being made at once. Try again in a moment.', { retryAfterMs: 1_000 });
-  }
-  const longestMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * longestMs));
 }

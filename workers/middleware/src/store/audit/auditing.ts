@@ -2,6 +2,7 @@ import type { RotatingSecret } from '@rubot/config/variable';
 import type { AUDIT_OUTCOMES } from '@rubot/contracts/audit';
 import { deriveMacKeys, type KeyRing } from '@rubot/keys/derive';
 import { createHeadCache, type HeadCache } from './head-cache.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 /** Who does something, and in which trace: what is the same for all entries of one request. */
 export interface AuditContext {
@@ -14,6 +15,7 @@ export interface Auditing {
   readonly context: AuditContext;
   readonly keys: KeyRing;
   readonly heads: HeadCache;
+  readonly turns: Turns;
 }
 
 /** What is said of one thing that was done, or was not. No secrets, and no text that somebody wrote, in `details`. */
@@ -39,5 +41,6 @@ export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 export async function importAuditKeys(secret: RotatingSecret): Promise<(context: AuditContext) => Auditing> {
   const keys = await deriveMacKeys(secret, 'audit-heads/v1');
   const heads = createHeadCache();
-  return (context) => ({ context, keys, heads });
+  const turns = createTurns();
+  return (context) => ({ context, keys, heads, turns });
 }
