@@ -1,5 +1,6 @@
 import type { Sealed } from '@rubot/keys/seal';
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { commitAudited } from './audit/append-entry.ts';
 import type { Auditing } from './audit/auditing.ts';
 import { requireThat } from './audit/require-that.ts';
@@ -94,11 +95,10 @@ export function createConnectionStore(database: Database): ConnectionStore {
   };
 }
 
-/** The same row with the same box, or none then and none now. */
+/** The same row, or none then and none now. Its credential may have been sealed anew meanwhile: whoever replaces it wins. */
 function isAsSeen(key: ConnectionKey, seen: ConnectionRow | undefined): SQL {
-  const updatedAt = sql`(select ${connections.updatedAt} from ${connections} where ${isConnection(key)})`;
-  const box = sql`(select ${credentials.box} from ${credentials} where ${isCredential(key)})`;
-  return sql`${updatedAt} is ${seen?.updatedAt ?? null} and ${box} is ${seen?.box ?? null}`;
+  const current = (column: SQLiteColumn) => sql`(select ${column} from ${connections} where ${isConnection(key)})`;
+  return sql`${current(connections.updatedAt)} is ${seen?.updatedAt ?? null} and ${current(connections.config)} is ${seen?.config ?? null}`;
 }
 
 function saveCredential(database: Database, key: ConnectionKey, credential: NewConnection['credential'], updatedAt: string): Statement {

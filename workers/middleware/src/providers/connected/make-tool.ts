@@ -58,7 +58,8 @@ async function sendOnce(ask: PreparedCall, idempotencyKey: string): Promise<Sent
     isSent = true;
   }
   try {
-    return await ask({ idempotencyKey, onSend });
+    const effect = await ask({ idempotencyKey, onSend });
+    return effect.outcome === 'unknown' ? { outcome: 'unknown', error: toUnknown(effect.error) } : effect;
   } catch (thrown) {
     const error = RubotError.from(thrown);
     return isSent ? { outcome: 'unknown', error: toUnknown(error) } : { outcome: 'refused', error };
