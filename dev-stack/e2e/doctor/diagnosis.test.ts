@@ -95,9 +95,9 @@ describe('a secret that differs', () => {
       'GATEWAY_API_KEY, on the way back',
       { orchestrator: { GATEWAY_API_KEY: OTHER, GATEWAY_API_KEY_PREVIOUS: SECRETS.GATEWAY_API_KEY } },
       [
-        'gateway → orchestrator: warning: secret: GATEWAY_API_KEY is being rotated: the orchestrator has the new value',
+        'gateway → orchestrator: warning: secret: GATEWAY_API_KEY is being rotated: the gateway uses the value that the orchestrator has as GATEWAY_API_KEY_PREVIOUS',
         'orchestrator: warning: rotation: GATEWAY_API_KEY',
-        'orchestrator → gateway: problem: secret: GATEWAY_API_KEY differs: the orchestrator has been given a new value, and the gateway has the former one alone',
+        'orchestrator → gateway: problem: secret: GATEWAY_API_KEY differs: the orchestrator has switched to a value that the gateway does not accept yet',
       ],
     ],
     [

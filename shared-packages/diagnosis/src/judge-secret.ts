@@ -30,8 +30,8 @@ export function judgeSecret(secret: SecretToJudge, answers: Readonly<Record<stri
     case 'previous':
       return warning(
         looked,
-        `${name} is being rotated: the ${to} has the new value, and accepts the former one, which the ${from} still uses`,
-        `Give the ${from} the new value, with the former one as ${previous}, before the ${to} forgets the former. Otherwise: ${breaks}`,
+        `${name} is being rotated: the ${from} uses the value that the ${to} has as ${previous}; one of the two has switched, and the other not yet`,
+        `It works until ${previous} is unset at the ${to}. Let the other switch before (docs/rotation.md, step 2). Otherwise: ${breaks}`,
       );
     case 'absent':
       return problem(looked, `the ${to} has no ${name}`, `${breaks} What answers there may be another service; check its address.`);
@@ -45,12 +45,14 @@ export function judgeSecret(secret: SecretToJudge, answers: Readonly<Record<stri
 }
 
 function explainDifference({ from, to, name }: SecretToJudge, formerly: string | undefined): string {
-  if (formerly === 'current') return `the ${from} has been given a new value, and the ${to} has the former one alone`;
-  if (formerly === 'previous') return `the ${from} and the ${to} have each been given a new value, and not the same`;
+  if (formerly === 'current') return `the ${from} has switched to a value that the ${to} does not accept yet`;
+  if (formerly === 'previous') return `the ${from} and the ${to} have switched to different values`;
   return `the ${name} of the ${from} is none that the ${to} accepts`;
 }
 
 function toRemedy({ from, to, name }: SecretToJudge, formerly: string | undefined): string {
-  const first = `Give the ${to} the value that the ${from} has as ${name}`;
-  return formerly === 'current' ? `${first}, and the one it has now as ${name}${PREVIOUS_SUFFIX}.` : `${first}, and deploy it.`;
+  const value = `the value that the ${from} has as ${name}`;
+  return formerly === 'current'
+    ? `Give the ${to} ${value} as its ${name}${PREVIOUS_SUFFIX} (docs/rotation.md, step 1).`
+    : `Give the ${to} ${value}, and deploy it.`;
 }
