@@ -38,7 +38,8 @@ describe('a commit', () => {
     const data = await openFor(await middleware.newTenant());
     await createEmptyTable(data, 'made');
     expect(await namesOf(data)).toEqual(['made']);
-    expect(await data.findEffect('made')).toEqual({ tool: 'test_write', fingerprint: 'f', result: {} });
+    const effect = { tool: 'test_write', fingerprint: 'f', state: 'done', result: {}, createdAt: expect.any(String) };
+    expect(await data.findEffect('made')).toEqual(effect);
   });
 
   it('has no effect when its sender was unbound after the last read', async () => {

@@ -1,11 +1,15 @@
 import type { BearerScope } from '@rubot/contracts/bearer';
 import { ToolList } from '@rubot/contracts/data';
+import { type ApiUpstream, startApiUpstream } from '@rubot/testkit/api-upstream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEntries, verify } from './_audit.ts';
 import { errorOf, type Holder, type MiddlewareHarness, RUN_ID, startMiddleware } from './_harness.ts';
+import { connectShop } from './_upstreams.ts';
 
 const TOOLS = ['tables_list', 'tables_describe', 'tables_query', 'tables_insert', 'tables_delete_rows', 'tables_create_from_csv'] as const;
+/** Those of a connection, read and write. */
+const SHOP_TOOLS = ['shop_listOrders', 'shop_createOrder', 'shop_getOrder', 'shop_replaceOrder', 'shop_deleteOrder'] as const;
 const WRITES: readonly string[] = TOOLS.slice(3);
 
 interface Access {
@@ -14,12 +18,18 @@ interface Access {
   readonly approve_writes?: boolean;
 }
 
+let upstream: ApiUpstream;
 let middleware: MiddlewareHarness;
 
 beforeAll(async () => {
-  middleware = await startMiddleware();
+  upstream = await startApiUpstream();
+  upstream.onRequest(() => ({ body: { ok: true } }));
+  middleware = await startMiddleware({ OUTBOUND_PRIVATE_HOSTS: upstream.host });
 });
-afterAll(() => middleware.stop());
+afterAll(async () => {
+  await middleware.stop();
+  await upstream.close();
+});
 
 async function setAccess({ tenantId }: Holder, access: Access): Promise<void> {
   const body = { agent_policy: 'all', approve_writes: false, ...access };
@@ -33,6 +43,13 @@ async function holderWith(access: Access): Promise<Holder> {
   return holder;
 }
 
+async function holderWithShop(): Promise<Holder> {
+  const holder = await middleware.newTenant();
+  const overrides = { deleteOrder: { needs_approval: true } };
+  expect((await connectShop(middleware, holder.tenantId, { baseUrl: upstream.url, overrides })).status).toBe(201);
+  return holder;
+}
+
 async function listTools(holder: Holder) {
   const response = await middleware.data(holder, 'tools');
   if (response.status === 403) return [];
@@ -40,11 +57,11 @@ async function listTools(holder: Holder) {
 }
 
 /** By calls that would succeed and by calls that could not: what is refused must not hang on what is asked. */
-async function findCallable(holder: Holder): Promise<string[]> {
+async function findCallable(holder: Holder, tools: readonly string[] = TOOLS): Promise<string[]> {
   const callable: string[] = [];
-  for (const tool of TOOLS) {
+  for (const tool of tools) {
     const statuses = await Promise.all(
-      [{}, { table: 'nothing', name: 'x', csv: 'a\n' }, { nonsense: true }].map(
+      [{}, { table: 'nothing', name: 'x', csv: 'a\n' }, { id: '1' }].map(
         async (input) => (await middleware.call(holder, tool, input)).status,
       ),
     );
@@ -57,17 +74,18 @@ async function findCallable(holder: Holder): Promise<string[]> {
 
 describe('the tools that a tenant has', () => {
   it('are those that may be called, whatever is said of them, and whatever the bearer', { timeout: 120_000 }, async () => {
-    const holder = await middleware.newTenant();
+    const holder = await holderWithShop();
+    const all = [...TOOLS, ...SHOP_TOOLS];
     const access = fc.record({
       tool_policy: fc.constantFrom('all' as const, 'listed' as const),
       approve_writes: fc.boolean(),
       tools: fc.uniqueArray(
         fc.record({
-          tool: fc.constantFrom(...TOOLS, 'other_tool'),
+          tool: fc.constantFrom(...all, 'other_tool'),
           enabled: fc.boolean(),
           needs_approval: fc.option(fc.boolean(), { nil: undefined }),
         }),
-        { selector: ({ tool }) => tool, maxLength: 7 },
+        { selector: ({ tool }) => tool, maxLength: 12 },
       ),
     });
     const scopes = fc.subarray<BearerScope>(['connections:read', 'tools:read', 'tools:write'], { minLength: 1 });
@@ -77,10 +95,10 @@ describe('the tools that a tenant has', () => {
         await setAccess(holder, stated);
         const bearer = await middleware.bearerFor(holder, { scope });
         const listed = (await listTools({ ...holder, bearer })).map(({ name }) => name);
-        expect(await findCallable({ ...holder, bearer })).toEqual(listed);
+        expect(await findCallable({ ...holder, bearer }, all)).toEqual(listed);
         listedAtAll += listed.length;
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
     expect(listedAtAll).toBeGreaterThan(10);
   });
@@ -98,6 +116,18 @@ describe('the tools that a tenant has', () => {
     const holder = await holderWith(access);
     expect((await listTools(holder)).map(({ name }) => name)).toEqual(expected);
     expect(await findCallable(holder)).toEqual(expected);
+  });
+
+  it('of a connection are asked of nobody where they are not enabled', async () => {
+    const holder = await holderWithShop();
+    await setAccess(holder, { tool_policy: 'listed', tools: [{ tool: 'shop_getOrder' }, { tool: 'shop_createOrder', enabled: false }] });
+    const before = upstream.requests.length;
+    expect(await findCallable(holder, SHOP_TOOLS)).toEqual(['shop_getOrder']);
+    const asked = upstream.requests.slice(before).map(({ method, path }) => `${method} ${path}`);
+    expect(new Set(asked)).toEqual(new Set(['GET /orders/1']));
+    expect((await middleware.call(holder, 'shop_drop', {})).error?.message).toBe(
+      'There is no tool of that name. The tools are: shop_getOrder.',
+    );
   });
 
   it('change with the next request', async () => {
@@ -142,6 +172,20 @@ describe('a person is asked for', () => {
     const tools = WRITES.map((tool) => ({ tool, needs_approval: false }));
     const approvals = await approvalsOf({ tool_policy: 'all', approve_writes: true, tools });
     expect(approvals).toMatchObject({ tables_insert: false, tables_create_from_csv: false, tables_delete_rows: true });
+  });
+
+  it('for those of a connection likewise, which may ask for more and never for less', async () => {
+    const holder = await holderWithShop();
+    const tools = ['shop_createOrder', 'shop_deleteOrder'].map((tool) => ({ tool, needs_approval: false }));
+    await setAccess(holder, { tool_policy: 'all', approve_writes: true, tools });
+    const listed = (await listTools(holder)).filter(({ provider }) => provider === 'shop');
+    expect(Object.fromEntries(listed.map(({ name, needs_approval }) => [name, needs_approval]))).toEqual({
+      shop_listOrders: false,
+      shop_createOrder: false,
+      shop_getOrder: false,
+      shop_replaceOrder: true,
+      shop_deleteOrder: true,
+    });
   });
 });
 
