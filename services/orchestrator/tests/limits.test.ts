@@ -183,7 +183,7 @@ describe('limits on tokens', () => {
     const { status, code, message } = await readError(response);
     expect([status, code]).toEqual([429, 'rate_limited']);
     expect(message).toMatch(
-      /needs 90\d\d by its estimate.*can never hold more than 5000\. Send less, ask for fewer tokens with max_completion_tokens/,
+      /^The limit tokens_per_minute of this tenant is 5000\. This request needs 90\d\d by its estimate, more than it can ever hold\./,
     );
   });
 });
@@ -314,7 +314,7 @@ describe('limits on money', () => {
     expect(await readError(refused)).toMatchObject({
       code: 'insufficient_quota',
       message: expect.stringMatching(
-        /^The limit usd_per_day of this tenant is 0\.0015 USD\. 0\.0014 USD are spent or reserved, and this run may cost 0\.0002\d* USD, which is more than is left\. The limit begins anew at 2026-11-22T00:00:00\.000Z\. Wait until then, or have it raised by the operator\.$/,
+        /^The limit usd_per_day of this tenant is 0\.0015 USD\. 0\.0014 USD are spent or reserved: this run may cost 0\.0002\d* USD\. The limit begins anew at 2026-11-22T00:00:00\.000Z\. Wait until then, or have it raised by the operator\.$/,
       ),
     });
     const [{ run_id: runId } = { run_id: '' }] = await database.query<{ run_id: string }>('SELECT run_id FROM runs LIMIT 1');

@@ -87,7 +87,7 @@ describe('the words of a refusal', () => {
     expect(wordsOf(demand({ kind: 'tokens_per_minute', limit: 100, amount: 40, owner: 'token' }), 90)).toEqual({
       code: 'rate_limited',
       message:
-        'The limit tokens_per_minute of this API token is 100. 90 are used or reserved, and this request needs 40 by its estimate; with a smaller max_completion_tokens it needs fewer. Try again in 80 s.',
+        'The limit tokens_per_minute of this API token is 100. 90 are used or reserved: this request needs 40 by its estimate; with a smaller max_completion_tokens it needs fewer. Try again in 80 s.',
       retryable: true,
       retryAfterMs: 80_000,
     });
@@ -105,14 +105,14 @@ describe('the words of a refusal', () => {
   it('say of what can never be that it cannot, and ask for no retry', () => {
     expect(wordsOf(demand({ limit: 0 }), 0)).toEqual({
       code: 'rate_limited',
-      message: 'The limit requests_per_minute of this tenant is 0: no run may be begun. Have it raised by the operator.',
+      message: 'The limit requests_per_minute of this tenant is 0. No run may be begun under it. Have it raised by the operator.',
       retryable: false,
       retryAfterMs: undefined,
     });
     expect(wordsOf(demand({ kind: 'usd_per_month', limit: 1_000_000, amount: 2_000_000, owner: 'token' }), 0)).toMatchObject({
       code: 'insufficient_quota',
       message: expect.stringMatching(
-        /may cost 0\.002 USD by its estimate.*usd_per_month of this API token can never hold more than 0\.001 USD.*whoever issued the token/,
+        /^The limit usd_per_month of this API token is 0\.001 USD\. This request may cost 0\.002 USD by its estimate, more than it can ever hold\..*whoever issued the token\.$/,
       ),
       retryable: false,
     });

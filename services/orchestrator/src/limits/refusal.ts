@@ -38,48 +38,42 @@ export function toLimitError(refusal: Refusal): RubotError {
 }
 
 function sayLimit({ owner, kind, limit }: Demand): string {
-  const name = NAMES[owner];
-  return `The limit ${kind} of ${name} is ${sayAmount(kind, limit)}.`;
+  return `The limit ${kind} of ${NAMES[owner]} is ${sayAmount(kind, limit)}.`;
 }
 
 function sayUse({ demand: { kind, owner, amount }, used }: Refusal): string {
   if (kind === 'requests_per_minute') return 'So many runs were begun within the last minute.';
   if (kind === 'concurrent_runs') return 'So many runs are open: they wait, are worked on, or wait for a person.';
-  // How much others use of what all share is theirs to know.
-  const taken = owner === 'global' ? '' : `${used} are used or reserved, and `;
-  return `${taken}this request needs ${amount} by its estimate; with a smaller max_completion_tokens it needs fewer.`.replace(/^t/, 'T');
+  const taken = isShared(owner) ? 'Not enough is left' : `${used} are used or reserved`;
+  return `${taken}: this request needs ${amount} by its estimate; with a smaller max_completion_tokens it needs fewer.`;
 }
 
 function sayMoney({ demand: { kind, owner, amount }, used, atMs }: Refusal): string {
   const period = periodOf(kind);
   const anew = new Date(windowEndOf(period, windowStartOf(period, atMs))).toISOString();
-  const taken = owner === 'global' ? '' : `${sayAmount(kind, used)} are spent or reserved, and `;
-  const sentence = `${taken}this run may cost ${sayAmount(kind, amount)}, which is more than is left.`.replace(/^t/, 'T');
-  return `${sentence} The limit begins anew at ${anew}. Wait until then, or have it raised by ${RAISERS[owner]}.`;
+  const taken = isShared(owner) ? 'Not enough is left' : `${sayAmount(kind, used)} are spent or reserved`;
+  const need = `${taken}: this run may cost ${sayAmount(kind, amount)}.`;
+  return `${need} The limit begins anew at ${anew}. Wait until then, or have it raised by ${RAISERS[owner]}.`;
 }
 
-function neverFits({ owner, kind, limit, amount }: Demand): RubotError {
-  const name = NAMES[owner];
-  const raise = `have the limit raised by ${RAISERS[owner]}`;
-  if (limit === 0) {
-    return new RubotError(
-      isMoney(kind) ? 'insufficient_quota' : 'rate_limited',
-      `The limit ${kind} of ${name} is 0: no run may be begun. Have it raised by ${RAISERS[owner]}.`,
-      {
-        retryable: false,
-      },
-    );
-  }
+/** How much others use of what all share is theirs to know. */
+function isShared(owner: LimitOwner): boolean {
+  return owner === 'global';
+}
+
+function neverFits(demand: Demand): RubotError {
+  const words = demand.limit === 0 ? 'No run may be begun under it.' : sayTooLarge(demand);
+  const code = isMoney(demand.kind) ? 'insufficient_quota' : 'rate_limited';
+  return new RubotError(code, `${sayLimit(demand)} ${words} Have it raised by ${RAISERS[demand.owner]}.`, { retryable: false });
+}
+
+function sayTooLarge({ kind, amount }: Demand): string {
   const needs = isMoney(kind) ? 'may cost' : 'needs';
-  return new RubotError(
-    isMoney(kind) ? 'insufficient_quota' : 'rate_limited',
-    `This request ${needs} ${sayAmount(kind, amount)} by its estimate, and the limit ${kind} of ${name} can never hold more than ${sayAmount(kind, limit)}. Send less, ask for fewer tokens with max_completion_tokens, or ${raise}.`,
-    { retryable: false },
-  );
+  return `This request ${needs} ${sayAmount(kind, amount)} by its estimate, more than it can ever hold. Send less, or ask for fewer tokens with max_completion_tokens.`;
 }
 
+/** Of money, fractions of a cent as far as they say anything. */
 function sayAmount(kind: LimitKind, amount: number): string {
-  // Cents and smaller, as far as they say anything.
   return isMoney(kind) ? `${Number((amount / NANO_USD).toPrecision(6))} USD` : String(amount);
 }
 
