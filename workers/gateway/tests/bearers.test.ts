@@ -80,6 +80,9 @@ describe('POST /internal/bearers', () => {
     const grant = await mintGrant({ keys, subject, nowMs: Date.now() });
     const { bearer } = (await (await renew(gateway, { grant })).json()) as { bearer: string };
     expect(await verifyBearer({ keys, bearer, nowMs: Date.now() })).toMatchObject({ token: TOKEN_ID, sender: TOKEN_SENDER });
+    const others = await middleware.addToken({ token_id: `tok_${'1b'.repeat(12)}`, tenant_id: 'other' });
+    const mixed = await mintGrant({ keys, subject: { ...subject, tokenId: others.known.token_id }, nowMs: Date.now() });
+    expect(await refusalOf(renew(gateway, { grant: mixed }))).toEqual([403, 'forbidden', 'false']);
     // Remembered for a moment as one that opens something.
     await askWith(gateway, text, 'POST', '/v1/chat/completions', { body: CHAT });
     for (const status of ['revoked', 'expired'] as const) {

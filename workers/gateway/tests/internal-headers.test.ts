@@ -130,6 +130,18 @@ describe('a record that cannot be written', () => {
     expect(gateway.lines.find((line) => line.event_type === 'audit.failed')).toMatchObject({ log_level: 'error' });
   });
 
+  it('is an exception: the refusal is on record before it is answered', async () => {
+    const { gateway, middleware } = await createFakePlatform();
+    let isWritten = false;
+    middleware.intercept = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      isWritten = true;
+      return new Response(null, { status: 204 });
+    };
+    await askWith(gateway, ENV.GATEWAY_API_KEY, 'GET', '/v1/models', { headers });
+    expect(isWritten).toBe(true);
+  });
+
   it('holds the refusal up for a second, and is written behind it', async () => {
     const { gateway, middleware } = await createFakePlatform();
     const { promise: slow, resolve: write } = Promise.withResolvers<void>();

@@ -33,6 +33,18 @@ describe('what the gateway remembers of who speaks', () => {
     expect(gateway.toMiddleware).toHaveLength(2);
   });
 
+  it('is as old as the question: an answer that was long on its way is believed for as much less', async () => {
+    const middleware = async () => {
+      vi.advanceTimersByTime(2_000);
+      return Response.json(LINKED);
+    };
+    const gateway = await createHarness({ middleware });
+    await gateway.complete(CHAT);
+    vi.advanceTimersByTime(501);
+    await gateway.complete(CHAT);
+    expect(gateway.toMiddleware).toHaveLength(2);
+  });
+
   it('is never that somebody is not linked', async () => {
     let answer: unknown = { status: 'unlinked' };
     const gateway = await createHarness({ middleware: async () => Response.json(answer) });

@@ -108,6 +108,18 @@ describe('an open stream', () => {
     expect(stream.text()).toContain('"code":"forbidden"');
   });
 
+  it('is not ended by a token of another tenant that names its sender', async () => {
+    const upstream = openStream();
+    const platform = await createFakePlatform({ orchestrator: upstream.fetch });
+    const { text } = await platform.middleware.addToken({ tenant_id: 'other' });
+    const stream = readOn(await askWith(platform.gateway, ENV.GATEWAY_API_KEY, 'GET', EVENTS, { headers: IDENTITY }));
+    for (let second = 0; second < 20; second += 1) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect((await askWith(platform.gateway, text, 'POST', '/v1/chat/completions', { body: CHAT, headers: IDENTITY })).status).toBe(403);
+    }
+    expect(stream.isOpen()).toBe(true);
+  });
+
   it('ends with its credential’s own life', async () => {
     const open = await openEvents({ expires_at: new Date(Date.now() + 60_000).toISOString() });
     await letPass([open.upstream], 59_000);

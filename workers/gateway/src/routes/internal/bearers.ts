@@ -40,12 +40,11 @@ async function requireAccess(
   { tenant, session, sender, token }: GrantClaims,
   context: CallContext,
 ): Promise<void> {
-  const [held, active] = await Promise.all([
+  const [held, begunBy] = await Promise.all([
     sessions.askAnew({ session_id: session, sender_id: sender, ...(token === undefined ? {} : { tenant_id: tenant }) }, context),
     token === undefined ? undefined : tokens.askAnew({ token_id: token }, context),
   ]);
   requireSameTenant(held, tenant);
-  if (active !== undefined && !isActive(active)) {
-    throw new RubotError('forbidden', 'The API token in whose name the run was begun was revoked, or has expired.');
-  }
+  if (begunBy === undefined || (isActive(begunBy) && begunBy.tenant_id === tenant)) return;
+  throw new RubotError('forbidden', 'The API token in whose name the run was begun was revoked, or has expired.');
 }
