@@ -35,6 +35,8 @@ export async function startHopProxy(): Promise<HopProxy> {
     if (page === undefined) forward(pickOne(targets), changes, request, response);
     else response.writeHead(page.status, { 'content-type': 'text/html' }).end(page.html);
   });
+  // A connection that is idle is never closed from here: whoever is about to send its next request would fail by chance.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -65,7 +67,8 @@ function forward(target: string, changes: Interference, request: IncomingMessage
   const { dropHeaders = [], setHeaders } = changes;
   const kept = Object.entries(request.headers).filter(([name]) => !dropHeaders.includes(name));
   const headers = { ...Object.fromEntries(kept), ...setHeaders };
-  const upstream = sendRequest(new URL(request.url ?? '/', target), { method: request.method, headers });
+  // For the same reason a connection for each request.
+  const upstream = sendRequest(new URL(request.url ?? '/', target), { method: request.method, headers, agent: false });
   upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     pipeline(answer, response, ignoreBreak);

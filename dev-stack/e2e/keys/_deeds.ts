@@ -10,6 +10,7 @@ import type { Fleet } from './_fleet.ts';
 import type { Deed } from './_load.ts';
 import type { RotatedSecrets } from './_rotation-plan.ts';
 import { signTokens } from './_signed.ts';
+import { WAREHOUSE_TOOL } from './_warehouse.ts';
 
 const MODEL = 'rubot/tables';
 const FOUND = 'It is there.';
@@ -77,6 +78,8 @@ export async function gatherBystanders(fleet: Fleet, secrets: RotatedSecrets, { 
     await call(tokens, asOperator(), { name: 'rotation', scopes: CLIENT_SCOPES, ttl_seconds: 3_600, action_id: 'rotation' }),
   );
 
+  await send(`${gateway}/admin/tenants/${DEMO.tenant_id}/connections/warehouse`, asOperator(), fleet.warehouse.connection, 'PUT');
+
   async function redeem(): Promise<string> {
     const handles = `${tokens}/${issued.token_id}/action-handles`;
     const { action_handle } = IssuedActionHandle.parse(await call(handles, asOperator(), { action_id: 'report', scopes: ['chat:write'] }));
@@ -108,7 +111,10 @@ export async function gatherBystanders(fleet: Fleet, secrets: RotatedSecrets, { 
   };
   async function runInBackground(): Promise<void> {
     const { runId } = await beginRun(entrance, { model: MODEL, messages: [{ role: 'user', content: 'Is it there?' }] });
-    expectText(textOf(await readRunEvents(entrance, runId)));
+    const events = await readRunEvents(entrance, runId);
+    const failure = events.find(({ type }) => type === 'error');
+    if (failure !== undefined) throw new Error(`the run failed: ${JSON.stringify(failure.data)}`);
+    expectText(textOf(events));
   }
 
   let linked = 0;
@@ -126,10 +132,15 @@ export async function gatherBystanders(fleet: Fleet, secrets: RotatedSecrets, { 
     if (!(await response.text()).includes('rubot_')) throw new Error('no metrics');
   }
 
-  async function lookUp(dataBearer: string): Promise<void> {
-    const url = `${fleet.urlOf('middleware')}/data/${DEMO.tenant_id}/tools/${LOOK_UP.name}/call`;
-    const found = JSON.stringify(await call(url, bearer(dataBearer), { arguments: LOOK_UP.arguments }));
+  async function callTool(dataBearer: string, tool: { readonly name: string; readonly arguments: object }): Promise<void> {
+    const url = `${fleet.urlOf('middleware')}/data/${DEMO.tenant_id}/tools/${tool.name}/call`;
+    const found = JSON.stringify(await call(url, bearer(dataBearer), { arguments: tool.arguments }));
     if (!found.includes('quantity_on_hand')) throw new Error(`nothing was found: ${found}`);
+  }
+
+  async function askWarehouse(): Promise<void> {
+    const { data } = await signTokens(secretOf('BEARER_SIGNING_SECRET'), issued.token_id);
+    await callTool(data, { name: WAREHOUSE_TOOL, arguments: {} });
   }
 
   const signed = await signTokens(secrets['BEARER_SIGNING_SECRET']?.old ?? '', issued.token_id);
@@ -137,19 +148,20 @@ export async function gatherBystanders(fleet: Fleet, secrets: RotatedSecrets, { 
 
   async function renew(): Promise<void> {
     const fresh = await call(`${gateway}/internal/bearers`, bearer(secretOf('GATEWAY_API_KEY')), { grant: signed.grant });
-    await lookUp(RenewBearerResponse.parse(fresh).bearer);
+    await callTool(RenewBearerResponse.parse(fresh).bearer, LOOK_UP);
   }
 
   return {
     deeds: [
       { name: 'completion', act: () => complete(asChatSource()) },
+      { name: 'tool with a sealed credential', act: askWarehouse },
       { name: 'stream', act: stream },
       { name: 'background run', act: runInBackground },
       { name: 'completion with an API token', act: () => complete(bearer(issued.token)) },
       { name: 'action of a moment', act: async () => complete(bearer(await redeem())) },
       { name: 'administration', act: administer },
       { name: 'scrape', act: scrape },
-      { name: 'data bearer of before', act: () => lookUp(signed.data) },
+      { name: 'data bearer of before', act: () => callTool(signed.data, LOOK_UP) },
       { name: 'grant of before', act: renew },
       { name: 'action bearer of before', act: () => complete(bearer(redeemed)) },
     ],

@@ -7,6 +7,7 @@ import { REPOSITORY } from '../../src/repository.ts';
 import { findPorts } from '../../src/stack/ports.ts';
 import { type HopProxy, startHopProxy } from '../_hop-proxy.ts';
 import { PHASES, type Phase, type RotatedSecrets, toSecretVariables } from './_rotation-plan.ts';
+import { startWarehouse, type Warehouse } from './_warehouse.ts';
 
 const WORKERS = ['middleware', 'gateway'] as const;
 const SERVICES = ['agent-tables', 'orchestrator'] as const;
@@ -16,6 +17,7 @@ export type Member = (typeof MEMBERS)[number];
 /** The platform as it stands while it is rolled out anew: of each deployable, before and after, each behind one address. */
 export interface Fleet {
   readonly model: ModelUpstream;
+  readonly warehouse: Warehouse;
   readonly workers: RunningWorkers;
   urlOf(member: Member): string;
   /** Both versions answer, by chance, until `both` has seen enough; then the new one alone. A process that is replaced is asked to stop. */
@@ -35,7 +37,12 @@ export async function startFleet(secrets: RotatedSecrets): Promise<Fleet> {
   const deployables = await findDeployables(REPOSITORY);
   const lines: string[] = [];
   const onLine = (line: string) => lines.push(line);
-  const [postgres, model, ...proxies] = await Promise.all([startPostgres(), startModelUpstream(), ...MEMBERS.map(() => startHopProxy())]);
+  const [postgres, model, warehouse, ...proxies] = await Promise.all([
+    startPostgres(),
+    startModelUpstream(),
+    startWarehouse(),
+    ...MEMBERS.map(() => startHopProxy()),
+  ]);
   const fronts = new Map(MEMBERS.map((member, index) => [member, proxies[index] as HopProxy]));
   const urlOf = (member: Member) => frontOf(member).origin;
   const workers = await startWorkers({
@@ -60,7 +67,7 @@ export async function startFleet(secrets: RotatedSecrets): Promise<Fleet> {
   function planWorker(name: (typeof WORKERS)[number], phase: Phase): WorkerToStart {
     const directory = new URL(`workers/${name}/`, REPOSITORY);
     const worker = { directory, name: toVersion(name, phase), variables: secretsOf(name, phase) };
-    if (name === 'middleware') return worker;
+    if (name === 'middleware') return { ...worker, variables: { ...worker.variables, OUTBOUND_PRIVATE_HOSTS: warehouse.host } };
     const variables = { ...worker.variables, ORCHESTRATOR_URL: urlOf('orchestrator'), LINK_URL: 'https://app.test/link' };
     // A binding leads to whichever version is deployed, as the front does.
     return { ...worker, variables, standIns: { MIDDLEWARE: (request) => sendTo(urlOf('middleware'), request) } };
@@ -92,6 +99,7 @@ export async function startFleet(secrets: RotatedSecrets): Promise<Fleet> {
 
   return {
     model,
+    warehouse,
     workers,
     lines,
     urlOf,
@@ -108,7 +116,7 @@ export async function startFleet(secrets: RotatedSecrets): Promise<Fleet> {
     untilDrained: () => Promise.all(draining),
     async stop() {
       await Promise.all([...running.values()].map((child) => child.stop()));
-      await Promise.all([workers.stop(), model.close(), ...proxies.map((proxy) => proxy.close())]);
+      await Promise.all([workers.stop(), model.close(), warehouse.close(), ...proxies.map((proxy) => proxy.close())]);
       await postgres.dispose();
     },
   };

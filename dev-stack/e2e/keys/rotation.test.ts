@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { deriveMacKeys } from '@rubot/keys/derive';
+import { deriveMacKeys, deriveSealKeys } from '@rubot/keys/derive';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../nemesis/random.ts';
 import { findDeployables } from '../../src/docs/find-deployables.ts';
@@ -65,10 +65,10 @@ async function link(pin: string): Promise<void> {
   await bystanders.linkBy(pin, `+1555030${people}`);
 }
 
-/** Which keys the heads of audit chains are signed with. */
-async function keyIdsOfHeads(): Promise<readonly string[]> {
+/** Which keys something in the database was made with. */
+async function keyIdsIn(table: string): Promise<readonly string[]> {
   const database = await fleet.workers.databaseOf('middleware-drop', 'DB');
-  const { results } = await database.prepare('select distinct key_id from audit_heads').all<{ key_id: string }>();
+  const { results } = await database.prepare(`select distinct key_id from ${table}`).all<{ key_id: string }>();
   return results.map(({ key_id }) => key_id);
 }
 
@@ -91,6 +91,7 @@ it('rotates every secret at once, by docs/rotation.md, and no request fails', { 
   // Their bearers were signed before the switch, and have tools to call after it.
   model.letGo();
   await Promise.all(patient);
+  await bystanders.reencrypt();
 
   phase = 'drop';
   await load.retire(deedsOfBefore);
@@ -119,8 +120,9 @@ describe('after it', () => {
   });
 
   it('nothing that is kept needs the old ENCRYPTION_SECRET', async () => {
-    const { current } = await deriveMacKeys({ current: secrets['ENCRYPTION_SECRET']?.new ?? '', previous: undefined }, 'audit-heads/v1');
-    expect(await keyIdsOfHeads()).toEqual([current.keyId]);
+    const secret = { current: secrets['ENCRYPTION_SECRET']?.new ?? '', previous: undefined };
+    expect(await keyIdsIn('audit_heads')).toEqual([(await deriveMacKeys(secret, 'audit-heads/v1')).current.keyId]);
+    expect(await keyIdsIn('credentials')).toEqual([(await deriveSealKeys(secret, 'credentials/v1')).current.keyId]);
   });
 });
 
