@@ -11,7 +11,7 @@ export interface AgentDefinition {
   /** The system prompt. */
   readonly instructions: string;
   readonly tools?: Readonly<Record<string, AgentTool>>;
-  /** Providers of the middleware whose tools the agent may call with the data bearer, such as `tables`. */
+  /** Providers of the middleware whose tools the agent may call with the data bearer, such as `tables`; `*` for all that the tenant has. */
   readonly middlewareTools?: readonly string[];
   /** Model calls that one answer may take. */
   readonly maxSteps?: number;
@@ -24,6 +24,8 @@ export interface Agent extends Required<AgentDefinition> {
   readonly capabilities: Capabilities;
 }
 
+/** Stands for every provider: those that tenants connect have names that no agent knows before. */
+const ANY_PROVIDER = '*';
 const DEFAULT_MAX_STEPS = 8;
 const SCHEMA_VERSION = '1';
 
@@ -48,5 +50,12 @@ function toToolCapability([name, tool]: [string, AgentTool]): Capabilities['tool
 
 /** The single tools are listed by the middleware, for each tenant. */
 function toProviderCapability(provider: string): Capabilities['tools'][number] {
+  if (provider === ANY_PROVIDER)
+    return { name: 'connections', description: 'Every tool that the tenant has in the middleware.', effect: 'write' };
   return { name: provider, description: `The middleware's tools of the provider "${provider}".`, effect: 'write' };
+}
+
+/** Whether tools of this provider are among those that the agent may call. */
+export function mayUseProvider({ middlewareTools }: Pick<Agent, 'middlewareTools'>, provider: string): boolean {
+  return middlewareTools.includes(ANY_PROVIDER) || middlewareTools.includes(provider);
 }

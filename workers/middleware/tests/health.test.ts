@@ -11,7 +11,7 @@ import { ENV, errorOf, startMiddleware } from './_harness.ts';
 function createApp(checkReady: () => Promise<void>) {
   const config = readMiddlewareConfig(ENV);
   const unused = () => Promise.reject(new Error('not part of this test'));
-  const deps: MiddlewareDeps = {
+  const deps: Partial<MiddlewareDeps> = {
     config,
     logger: createLogger({ source: config.logSource, events: MIDDLEWARE_EVENTS, sink: () => {} }),
     store: { checkReady } as Partial<Store> as Store,
@@ -21,7 +21,8 @@ function createApp(checkReady: () => Promise<void>) {
     }),
     verifyBearer: unused,
   };
-  return createMiddlewareApp(deps);
+  // Readiness asks for nothing else.
+  return createMiddlewareApp(deps as MiddlewareDeps);
 }
 
 describe('GET /readyz', () => {

@@ -4,6 +4,7 @@ import { RubotError } from '@rubot/errors';
 import { parseInput } from '@rubot/http/parse';
 import type { Span } from '@rubot/logging/span';
 import { jsonSchema } from 'ai';
+import { mayUseProvider } from '../define-agent.ts';
 import type { AgentRun } from '../run/agent-run.ts';
 import { toIdempotencyKey } from './idempotency-key.ts';
 import type { DataAccess, MiddlewareClient } from './middleware-client.ts';
@@ -19,7 +20,7 @@ export async function offerMiddlewareTools(run: AgentRun): Promise<readonly Offe
   const client = deps.middleware;
   const access = readAccess(run);
   const listed = await client.listTools(access(run.span));
-  const usable = listed.filter(({ provider }) => agent.middlewareTools.includes(provider));
+  const usable = listed.filter(({ provider }) => mayUseProvider(agent, provider));
   if (usable.length === 0) {
     throw new RubotError(
       'forbidden',
