@@ -28,7 +28,7 @@ export function watchAccess(c: Context<GatewayEnv>, deps: GatewayDeps, deadline:
   async function check(): Promise<void> {
     try {
       knownAtMs = await askAgain(c, deps, context);
-      schedule(Math.max(SHORT_PAUSE_MS, knownAtMs + LIFE_MS - Date.now()));
+      schedule(Math.max(SHORT_PAUSE_MS, knownAtMs + LIFE_MS + 1 - Date.now()));
     } catch (thrown) {
       const error = RubotError.from(thrown);
       if (!isWatched) return;
