@@ -245,9 +245,10 @@ describe('rubot token exec', () => {
     expect([status, stderr]).toEqual([1, expect.stringContaining(`${kept.tokenId}, opens nothing any more: it was revoked`)]);
   });
 
-  it.each(['../../x', '..%2f..%2fx', 'rbh_', '/etc/passwd', `rbh_${'a'.repeat(36)}`, `${'../'.repeat(8)}etc/passwd`, 'rbh_\u0000'])(
+  it.each(['../../../x', '..%2f..%2fx', 'rbh_', '/etc/passwd', `rbh_${'a'.repeat(36)}`, `${'../'.repeat(8)}etc/passwd`, 'rbh_\u0000'])(
     'makes no path of the handle %j',
     async (handle) => {
+      await mkdir(desk.store, { recursive: true, mode: 0o700 });
       await writeFile(join(desk.home, 'x.json'), '{}');
       const parameters = [...toExec({ handle }, ...AS_REPORT), '--', 'true'];
       expect(await desk.run(parameters)).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('no whole handle') });

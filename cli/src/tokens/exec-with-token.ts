@@ -51,16 +51,9 @@ function readPassed({ environment }: CliContext, { pass }: ExecOptions): Record<
 }
 
 async function findToken(context: CliContext, { handle, actionId, scopes }: ExecOptions): Promise<StoredToken> {
-  if (!isActionHandle(handle))
-    throw new RubotError('invalid_request', 'This is no whole handle: it begins with rbh_, and its end is a checksum. Copy it again.');
   const store = openTokenStore(context);
   const stored = await store.find(handle);
-  if (stored === undefined) {
-    throw new RubotError(
-      'not_found',
-      `The handle is none of those in ${store.folder}. It can be used where its token was issued, and nowhere else.`,
-    );
-  }
+  if (stored === undefined) throw isActionHandle(handle) ? keptElsewhere(store.folder) : noHandle();
   if (stored.action_id !== actionId)
     throw new RubotError('forbidden', `The handle is for the action ${stored.action_id}, and not for ${actionId}.`);
   if (!coversScopes(stored.scopes, scopes)) {
@@ -70,6 +63,17 @@ async function findToken(context: CliContext, { handle, actionId, scopes }: Exec
     );
   }
   return stored;
+}
+
+function noHandle(): RubotError {
+  return new RubotError('invalid_request', 'This is no whole handle: it begins with rbh_, and its end is a checksum. Copy it again.');
+}
+
+function keptElsewhere(folder: string): RubotError {
+  return new RubotError(
+    'not_found',
+    `The handle is none of those in ${folder}. It can be used where its token was issued, and nowhere else.`,
+  );
 }
 
 /** The token goes to the gateway that it is of, and nowhere else. */
