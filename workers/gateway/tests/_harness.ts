@@ -1,6 +1,7 @@
 import { importBearerKeys } from '@rubot/bearer/keys';
 import type { LogLine } from '@rubot/contracts/log';
 import type { FetchLike, UpstreamInit } from '@rubot/http/upstream';
+import type { WorkerContext } from '@rubot/http/worker-entry';
 import { createLogger } from '@rubot/logging';
 import { createTokenResolver } from '../src/access/resolve-token.ts';
 import { createShield, type RateLimitBinding } from '../src/access/shield.ts';
@@ -31,7 +32,7 @@ export interface GatewayHarness {
   readonly lines: LogLine[];
   readonly toMiddleware: SentRequest[];
   readonly toOrchestrator: SentRequest[];
-  request(path: string, init?: RequestInit): Promise<Response>;
+  request(path: string, init?: RequestInit, context?: WorkerContext): Promise<Response>;
   /** As the sender of `IDENTITY`, with the right key. */
   ask(method: 'GET' | 'POST', path: string, options?: AskOptions): Promise<Response>;
   complete(body: unknown, headers?: Record<string, string>): Promise<Response>;
@@ -111,8 +112,8 @@ export async function createHarness({
     shield: createShield(shield),
   });
 
-  async function request(path: string, init?: RequestInit): Promise<Response> {
-    return app.request(`http://gateway.test${path}`, init);
+  async function request(path: string, init?: RequestInit, context?: WorkerContext): Promise<Response> {
+    return app.request(`http://gateway.test${path}`, init, undefined, context);
   }
 
   function ask(method: string, path: string, { body, headers = {} }: AskOptions = {}): Promise<Response> {

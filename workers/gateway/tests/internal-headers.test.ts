@@ -142,6 +142,16 @@ describe('a record that cannot be written', () => {
     expect(isWritten).toBe(true);
   });
 
+  it('is work that outlives the request: to leave is no way to stay off the record', async () => {
+    const { gateway } = await createFakePlatform();
+    const outliving: Promise<unknown>[] = [];
+    const context = { waitUntil: (work: Promise<unknown>) => void outliving.push(work), passThroughOnException() {}, props: {} };
+    await gateway.request('/v1/models', { headers: { authorization: `Bearer ${ENV.GATEWAY_API_KEY}`, ...headers } }, context);
+    expect(outliving).toHaveLength(1);
+    await gateway.request('/v1/models', { headers: { authorization: `Bearer ${ENV.GATEWAY_API_KEY}`, ...IDENTITY } }, context);
+    expect(outliving).toHaveLength(1);
+  });
+
   it('holds the refusal up for a second, and is written behind it', async () => {
     const { gateway, middleware } = await createFakePlatform();
     const { promise: slow, resolve: write } = Promise.withResolvers<void>();

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { CHAT, COMPLETION, ENV, IDENTITY, RUN_ID } from './_harness.ts';
 import { expectStatus, type Platform, startPlatform } from './_platform.ts';
-import { SSE, stopAfterEach } from './_workerd.ts';
+import { CLIENT_HEADERS, SSE, startGateway, stopAfterEach } from './_workerd.ts';
 
 stopAfterEach();
 
@@ -91,6 +91,43 @@ describe('the end of access, in workerd with the real middleware', () => {
     await other.cancel();
   });
 });
+
+describe('a question that many share, in workerd', () => {
+  it('is asked by another when the one who asked has left', async () => {
+    const orchestrator = createOrchestrator();
+    let isLinked = true;
+    let onAsked = () => {};
+    const gateway = await startGateway(orchestrator.handle, {
+      async middleware() {
+        onAsked();
+        const answer = isLinked ? { status: 'linked', tenant_id: 'acme', allowed_agents: null } : { status: 'unlinked' };
+        // Long enough for whoever asked to leave before the answer.
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return Response.json(answer);
+      },
+    });
+    const leaving = new AbortController();
+    const open = (signal?: AbortSignal) =>
+      fetch(`${gateway.url}/v1/runs/${RUN_ID}/events`, { headers: CLIENT_HEADERS, ...(signal === undefined ? {} : { signal }) });
+    const left = [await open(leaving.signal)];
+    for (let count = 0; count < 5; count += 1) left.push(await open(leaving.signal));
+    const ending = readToEnd(await open());
+    const leavings = left.map((response) => response.text().catch(ignoreLeaving));
+    await new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    isLinked = false;
+    const unboundAtMs = performance.now();
+    leaving.abort();
+    await Promise.all(leavings);
+    const { text, endedAtMs } = await ending;
+    expect(text).toMatch(/data: \{"error":\{[^\n]*"code":"forbidden"\}\}\n\n$/);
+    expect(endedAtMs - unboundAtMs).toBeLessThan(PROMISE_MS);
+  });
+});
+
+// It is what they were told to do.
+function ignoreLeaving(): void {}
 
 describe('linking in the chat, in workerd with the real middleware', () => {
   it('takes a PIN for what it is, and answers the next message at once', async () => {
