@@ -34,7 +34,7 @@ export interface FakeMiddleware {
   addToken(token?: Partial<KnownToken>): Promise<{ readonly text: string; readonly known: KnownToken }>;
 }
 
-export function createFakeMiddleware(): FakeMiddleware {
+function createFakeMiddleware(): FakeMiddleware {
   const byHash = new Map<string, KnownToken>();
   const tenantOf = new Map([['+15550100', 'acme']]);
   const limitsOf = new Map<string, Record<string, number>>();
