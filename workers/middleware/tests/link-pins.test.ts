@@ -1,6 +1,8 @@
 import type { CreatedLinkPin, UseLinkPinResponse } from '@rubot/contracts/link-pins';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { readEntries, verify } from './_audit.ts';
+import { openDatabase } from '../src/store/database.ts';
+import { createLinkPinStore } from '../src/store/link-pins.ts';
+import { readEntries, startAuditing, verify } from './_audit.ts';
 import { ENV, errorOf, type Holder, type MiddlewareHarness, startMiddleware } from './_harness.ts';
 
 let middleware: MiddlewareHarness;
@@ -48,6 +50,17 @@ async function run(statement: string, ...values: unknown[]): Promise<void> {
     .prepare(statement)
     .bind(...values)
     .run();
+}
+
+async function countOf(table: string): Promise<number | undefined> {
+  const row = await (await middleware.database()).prepare(`select count(*) as rows from ${table}`).first<{ rows: number }>();
+  return row?.rows;
+}
+
+/** As if so many had been wrong just now. */
+async function fillTries(count: number, senderOf: (index: number) => string): Promise<void> {
+  const senders = JSON.stringify(Array.from({ length: count }, (_, index) => senderOf(index)));
+  await run('insert into wrong_pin_tries select null, value, ? from json_each(?)', new Date().toISOString(), senders);
 }
 
 async function actionsOf(chain: string): Promise<string[]> {
@@ -118,6 +131,19 @@ describe('a PIN', () => {
 });
 
 describe('of any number of uses at once', () => {
+  it('one is let through by the database, of those that saw it open', async () => {
+    const tenant = await middleware.newTenant();
+    await createPin(tenant);
+    const store = createLinkPinStore(openDatabase(await middleware.database()));
+    const row = await (await middleware.database()).prepare('select pin_id from link_pins').first<{ pin_id: string }>();
+    const uses = Array.from({ length: 5 }, async (_, index) => {
+      const auditing = await startAuditing('operator');
+      return store.use(auditing, { pinId: row!.pin_id, tenantId: tenant.tenantId, senderId: `seer-${index}` });
+    });
+    expect((await Promise.all(uses)).filter(Boolean)).toHaveLength(1);
+    expect(await countOf("identity_bindings where sender_id like 'seer-%'")).toBe(1);
+  });
+
   it('one links, by 100 senders', async () => {
     const tenant = await middleware.newTenant();
     const pin = await createPin(tenant);
@@ -194,8 +220,7 @@ describe('wrong tries', () => {
 
   it('of all senders end with the hundredth in a minute: then everybody waits', async () => {
     const tenant = await middleware.newTenant();
-    const rows = JSON.stringify(Array.from({ length: 80 }, (_, index) => `earlier-${index}`));
-    await run('insert into wrong_pin_tries select null, value, ? from json_each(?)', new Date().toISOString(), rows);
+    await fillTries(80, (index) => `earlier-${index}`);
     const tries = Array.from({ length: 50 }, (_, index) => use('999999', `crowd-${index}`));
     const answers = (await Promise.all(tries)).map((answer) => answer.status);
     expect(answers.filter((status) => status === 'refused')).toHaveLength(20);
@@ -205,6 +230,20 @@ describe('wrong tries', () => {
     await run('update wrong_pin_tries set tried_at = ?', new Date(Date.now() - 61_000).toISOString());
     expect(await use(pin, 'ann')).toMatchObject({ status: 'linked' });
     expect((await verify(middleware, '*')).findings).toEqual([]);
+  });
+
+  it('beyond a limit count for nothing: who has to wait burns no PIN of others', async () => {
+    const tenant = await middleware.newTenant();
+    await fillTries(5, () => 'guesser');
+    const pins = [await createPin(tenant), await createPin(tenant)];
+    for (let index = 0; index < 6; index += 1) expect(await use(wrongPin(...pins), 'guesser')).toMatchObject({ status: 'too_many_tries' });
+    expect(await countOf('wrong_pin_tries')).toBe(5);
+    expect(await use(pins[0]!, 'ann')).toMatchObject({ status: 'linked' });
+    await fillTries(95, (index) => `earlier-${index}`);
+    for (let index = 0; index < 6; index += 1) await use(wrongPin(...pins), `later-${index}`);
+    expect(await countOf('wrong_pin_tries')).toBe(100);
+    await run('delete from wrong_pin_tries');
+    expect(await use(pins[1]!, 'bob')).toMatchObject({ status: 'linked' });
   });
 
   it('are few however many come at once: a right one among 60 comes too late, behind five', async () => {
@@ -222,8 +261,7 @@ describe('wrong tries', () => {
     await use('999999', 'guesser');
     await run("update wrong_pin_tries set tried_at = '2026-01-01T00:00:00.000Z'");
     await use('999998', 'guesser');
-    const counted = await (await middleware.database()).prepare('select count(*) n from wrong_pin_tries').first<{ n: number }>();
-    expect(counted).toEqual({ n: 1 });
+    expect(await countOf('wrong_pin_tries')).toBe(1);
   });
 });
 
@@ -240,8 +278,25 @@ describe('POST /internal/tenants/:tenant/link-pins', () => {
     expect(await actionsOf(tenant.tenantId)).toContain('link_pin.created refused');
     await run('update link_pins set created_at = ?, expires_at = ?', '2026-01-01T00:00:00.000Z', '2026-01-01T00:05:00.000Z');
     await createPin(tenant);
-    const left = await (await middleware.database()).prepare('select count(*) n from link_pins').first<{ n: number }>();
-    expect(left).toEqual({ n: 1 });
+    expect(await countOf('link_pins')).toBe(1);
+  });
+
+  it('makes none that is open already, of two at once neither', async () => {
+    const tenants = [await middleware.newTenant(), await middleware.newTenant()];
+    const store = createLinkPinStore(openDatabase(await middleware.database()));
+    const create = async (tenant: Holder, name: string) => {
+      const mac = { keyId: 'k', mac: name };
+      const pin = { tenantId: tenant.tenantId, senderId: undefined, mac, macs: [mac, { keyId: 'former', mac: `former-${name}` }] };
+      return (await store.create(await startAuditing('operator'), pin)).status;
+    };
+    expect(await create(tenants[0]!, 'a')).toBe('created');
+    expect(await create(tenants[1]!, 'a')).toBe('taken');
+    await run("update link_pins set mac = 'former-a'");
+    expect(await create(tenants[1]!, 'a')).toBe('taken');
+    await run('update link_pins set used_at = expires_at');
+    expect(await create(tenants[1]!, 'a')).toBe('created');
+    const raced = await Promise.all(tenants.map((tenant) => create(tenant, 'b')));
+    expect(raced.sort()).toEqual(['created', 'taken']);
   });
 
   it('refuses what is no tenant, and the sender of a token', async () => {
