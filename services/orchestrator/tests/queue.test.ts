@@ -268,7 +268,7 @@ describe('a client that waits in line', () => {
     expect(response.headers.get(HEADERS.shouldRetry)).toBe('false');
     expect(await readError(response)).toMatchObject({ status: 504, code: 'deadline_exceeded' });
     await untilStatus(database, 'failed', 1);
-    expect(await readRun(api, runId)).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'deadline_exceeded' } });
+    expect(await readRun(api, runId)).toMatchObject({ status: 'failed', attempt: 0, error: { code: 'deadline_exceeded' } });
     await startWorker(1);
     await startRun(api, 'another');
     await untilStatus(database, 'completed', 1);
