@@ -3,10 +3,10 @@ import type { Tool } from '../../providers/provider.ts';
 import { type ProviderRegistry, providerIdOf, type RegisteredTool } from '../../providers/registry.ts';
 import { refuseBearer, refuseTool } from '../../refusal.ts';
 import { selectConnections } from '../../store/connections.ts';
+import { guardData } from '../../store/guard-data.ts';
 import { selectToolPolicy, type ToolPolicyRow, toToolPolicy } from '../../store/tenant-access.ts';
 import type { TenantData } from '../../store/tenant-data.ts';
 import { decideToolAccess } from './decide-access.ts';
-import { guardData } from './guard-data.ts';
 import { listTools, type ToolCaller } from './list.ts';
 
 export interface OpenedTool {

@@ -1,7 +1,7 @@
 import type { BatchResponse } from 'drizzle-orm/batch';
-import type { Database } from '../../store/database.ts';
-import { selectToolPolicy, type ToolPolicyRow } from '../../store/tenant-access.ts';
-import type { TenantData } from '../../store/tenant-data.ts';
+import type { Database } from './database.ts';
+import { selectToolPolicy, type ToolPolicyRow } from './tenant-access.ts';
+import type { TenantData } from './tenant-data.ts';
 
 /** @throws RubotError `forbidden` when the tool is not open to the caller */
 export type Judge = (rows: readonly ToolPolicyRow[]) => void;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { refuseTool } from '../../refusal.ts';
-import { type Database, openDatabase, type Statement } from '../../store/database.ts';
-import type { TenantData } from '../../store/tenant-data.ts';
+import { refuseTool } from '../refusal.ts';
+import { type Database, openDatabase, type Statement } from './database.ts';
 import { guardData } from './guard-data.ts';
+import type { TenantData } from './tenant-data.ts';
 
 /** Never asked: it only lends its statements a shape. */
 const database: Database = openDatabase({} as Parameters<typeof openDatabase>[0]);
