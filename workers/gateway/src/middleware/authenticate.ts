@@ -5,7 +5,7 @@ import type { Authority } from '../access/authority.ts';
 import { readCredential } from '../access/credential.ts';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { withinDeadline } from '../routes/within-deadline.ts';
+import { withinDeadline } from '../within-deadline.ts';
 
 /** `undefined` for what is not the door's shared key. */
 type MatchKey = (text: string) => Authority | undefined;

@@ -9,7 +9,7 @@ import { type TokenAuthority, toActor } from '../access/authority.ts';
 import { refuseOnRecord } from '../access/refuse-on-record.ts';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
-import { withinDeadline } from './within-deadline.ts';
+import { withinDeadline } from '../within-deadline.ts';
 
 /** `POST /v1/action-bearers`: for a token and one of its handles, a bearer for minutes that can do no more than the action needs. */
 export function redeemActionHandleHandler(deps: GatewayDeps): Handler<GatewayEnv> {

@@ -6,7 +6,7 @@ import type { Context, Handler } from 'hono';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { useLinkPin } from '../sessions/use-link-pin.ts';
-import { withinDeadline } from './within-deadline.ts';
+import { withinDeadline } from '../within-deadline.ts';
 
 /** `POST /v1/link`: what a PIN in the chat does, for a program that asks for the PIN itself. */
 export function linkHandler(deps: GatewayDeps): Handler<GatewayEnv> {

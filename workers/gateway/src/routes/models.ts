@@ -4,7 +4,7 @@ import type { Context, Handler } from 'hono';
 import type { GatewayEnv } from '../context.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { requireCaller } from '../sessions/resolve-caller.ts';
-import { withinDeadline } from './within-deadline.ts';
+import { withinDeadline } from '../within-deadline.ts';
 
 /** `GET /v1/models`: what the caller's tenant may name as `model`. */
 export function listModelsHandler(deps: GatewayDeps): Handler<GatewayEnv> {

@@ -3,7 +3,7 @@ import { parseInput } from '@rubot/http/parse';
 import type { Context, Handler } from 'hono';
 import type { GatewayEnv } from '../../context.ts';
 import type { GatewayDeps } from '../../deps.ts';
-import { withinDeadline } from '../within-deadline.ts';
+import { withinDeadline } from '../../within-deadline.ts';
 import { type AdminRoute, toAdminCall } from './forward-admin.ts';
 
 /** `GET /admin/tenants/:tenant/audit?after_seq=&limit=`, `GET /admin/audit…`: NDJSON, an entry a line, byte for byte as they were hashed. */

@@ -4,7 +4,7 @@ import { parseInput } from '@rubot/http/parse';
 import type { Handler } from 'hono';
 import type { GatewayEnv } from '../../context.ts';
 import type { GatewayDeps } from '../../deps.ts';
-import { withinDeadline } from '../within-deadline.ts';
+import { withinDeadline } from '../../within-deadline.ts';
 
 /** `GET /admin/dead-letters?cursor=&limit=`: runs that were given up, of all tenants. */
 export function listDeadLettersHandler({ config, orchestrator }: GatewayDeps): Handler<GatewayEnv> {

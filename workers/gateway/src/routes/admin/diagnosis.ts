@@ -3,7 +3,7 @@ import type { Handler } from 'hono';
 import type { GatewayEnv } from '../../context.ts';
 import type { GatewayDeps } from '../../deps.ts';
 import { diagnose } from '../../diagnosis/diagnose.ts';
-import { withinDeadline } from '../within-deadline.ts';
+import { withinDeadline } from '../../within-deadline.ts';
 
 /** A challenge, and then what the orchestrator finds, which asks its agents, and they the middleware. */
 const TIMEOUT_MS = 15_000;

@@ -6,7 +6,7 @@ import { toActor } from '../../access/authority.ts';
 import type { AdminCall } from '../../clients/middleware.ts';
 import type { GatewayEnv } from '../../context.ts';
 import type { GatewayDeps } from '../../deps.ts';
-import { withinDeadline } from '../within-deadline.ts';
+import { withinDeadline } from '../../within-deadline.ts';
 
 /** What a request to administer brings and gets. The middleware has the state and the audit; here its shape is checked, and who asks. */
 export interface AdminRoute {

@@ -9,7 +9,7 @@ import type { CallContext } from '../../clients/middleware.ts';
 import type { GatewayEnv } from '../../context.ts';
 import type { GatewayDeps } from '../../deps.ts';
 import { requireSameTenant } from '../../sessions/resolve-caller.ts';
-import { withinDeadline } from '../within-deadline.ts';
+import { withinDeadline } from '../../within-deadline.ts';
 
 /** Twice the longest grant that is looked at. */
 const MAX_BODY_BYTES = 8_192;
