@@ -4,7 +4,7 @@ import { ToolName } from '@rubot/contracts/ids';
 import { z } from 'zod';
 
 /** What the tenant's administrator knows of a tool better than its upstream says. */
-export const ToolOverride = z.object({
+const ToolOverride = z.object({
   effect: z.enum(TOOL_EFFECTS).optional(),
   needs_approval: z.boolean().optional(),
   idempotent: z.boolean().optional(),

@@ -268,6 +268,7 @@ describe('guardedFetch, where everything leads inside', () => {
     ['is only a part of a name', 'https://public.example.evil.example/'],
     ['is a suffix of a name', 'https://notpublic.example/'],
     ['is not asked by https', 'http://public.example/'],
+    ['is not asked by https, at the port of https', 'http://public.example:443/'],
     ['is not asked by http at all', 'ftp://public.example/'],
     ['is a file', 'file:///etc/passwd'],
     ['is data', 'data:text/plain,hi'],
