@@ -19,5 +19,6 @@ export const MIDDLEWARE_EVENTS = {
   'connection.deleted': { level: 'info', message: 'an upstream of a tenant was disconnected, and its credential deleted' },
   'credentials.reencrypted': { level: 'info', message: 'a page of credentials was brought under the current key' },
   'effect.unrecorded': { level: 'error', message: 'another system has answered a write, and what it said could not be written down' },
+  'audit.failed': { level: 'error', message: 'a refusal could not be put on record' },
   'tool.called': { level: 'info', message: 'a tool call ended' },
 } as const;

@@ -9,7 +9,13 @@ export const TRACE_ID = 'ab'.repeat(16);
 /** For a test that stands beside the Worker, on the same database and with the same secret. */
 export async function startAuditing(actor: string, current = ENV.ENCRYPTION_SECRET, previous?: string): Promise<Auditing> {
   const open = await importAuditKeys({ current, previous });
-  return open({ actor, traceId: TRACE_ID });
+  return open({
+    actor,
+    traceId: TRACE_ID,
+    reportLost(_record, error) {
+      throw error;
+    },
+  });
 }
 
 /** Over the routes, as the command does it. */

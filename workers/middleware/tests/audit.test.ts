@@ -119,6 +119,32 @@ describe('what was refused is in the chain', () => {
   });
 });
 
+describe('what was refused stays refused', () => {
+  it('when it cannot be put on record, and the log has it', async () => {
+    const [tenant, other] = [await middleware.newTenant(), await middleware.newTenant()];
+    await runSql(middleware, 'alter table audit_entries rename to audit_entries_aside');
+    const responses = [
+      await bind(tenant, other.senderId),
+      await middleware.internal('DELETE', 'identity-bindings/nobody-at-all'),
+      await middleware.internal('POST', 'link-pins/use', { pin: '000000', sender_id: 'guesser' }),
+      await middleware.data({ ...other, bearer: tenant.bearer }, 'tools'),
+    ];
+    await runSql(middleware, 'alter table audit_entries_aside rename to audit_entries');
+    expect(responses.map((response) => response.status)).toEqual([409, 404, 200, 403]);
+    const lost = await middleware.log.waitFor((line) => line.event_type === 'audit.failed' && line.extra?.['target'] === other.senderId);
+    expect(lost).toMatchObject({ log_level: 'error', extra: { action: 'binding.created' } });
+  });
+
+  it('when many are at once, and their changes go on meanwhile', async () => {
+    const tenant = await middleware.newTenant();
+    const refusals = Array.from({ length: 60 }, (_, index) => middleware.data({ ...tenant, tenantId: `another-${index}` }, 'tools'));
+    const changes = Array.from({ length: 5 }, (_, index) => bind(tenant, `meanwhile-${index}-${tenant.tenantId}`));
+    expect(new Set((await Promise.all(refusals)).map((response) => response.status))).toEqual(new Set([403]));
+    expect(new Set((await Promise.all(changes)).map((response) => response.status))).toEqual(new Set([201]));
+    expect((await verify(middleware, tenant.tenantId)).findings).toEqual([]);
+  });
+});
+
 describe('a change and its entry', () => {
   it('are both not there when the change fails', async () => {
     const tenant = await middleware.newTenant();

@@ -6,6 +6,7 @@ import type { MiddlewareEnv } from '../context.ts';
 import type { MiddlewareDeps } from '../deps.ts';
 import { refuseBearer } from '../refusal.ts';
 import { toDataCaller } from '../use-cases/bearer/verify.ts';
+import { toAuditContext } from './audit-context.ts';
 
 /**
  * Lets only the holder of a data bearer pass, and only to the bearer's own tenant. Whether the sender still belongs
@@ -29,7 +30,7 @@ export function authenticateBearer({ store, startAuditing, verifyBearer }: Middl
       run_id: claims.run,
     });
     c.set('claims', claims);
-    const auditing = startAuditing({ actor: toActor(claims), traceId: c.get('span').traceId });
+    const auditing = startAuditing(toAuditContext(toActor(claims), c.get('span')));
     c.set('auditing', auditing);
     if (c.req.param('tenant') !== claims.tenant) throw refuseBearer('tenant_mismatch');
     c.set('data', store.openTenantData(toDataCaller(claims), auditing));

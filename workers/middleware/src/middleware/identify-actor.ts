@@ -4,6 +4,7 @@ import { RubotError } from '@rubot/errors';
 import type { MiddlewareHandler } from 'hono';
 import type { MiddlewareEnv } from '../context.ts';
 import type { MiddlewareDeps } from '../deps.ts';
+import { toAuditContext } from './audit-context.ts';
 
 /** Stands behind the hop key: for whom the gateway asks is believed, as the gateway alone holds that key. */
 const ACTOR_WHEN_NOT_SAID = 'gateway';
@@ -16,7 +17,7 @@ export function identifyActor({ startAuditing }: MiddlewareDeps): MiddlewareHand
         param: HEADERS.actor,
       });
     }
-    c.set('auditing', startAuditing({ actor: actor.data, traceId: c.get('span').traceId }));
+    c.set('auditing', startAuditing(toAuditContext(actor.data, c.get('span'))));
     await next();
   };
 }

@@ -3,7 +3,7 @@ import { LINK_PIN_MAX_WRONG_TRIES } from '@rubot/contracts/link-pins';
 import type { Mac } from '@rubot/keys/mac';
 import { and, asc, count, desc, eq, gt, lt, min, type SQL, sql } from 'drizzle-orm';
 import { commitAudited } from './audit/append-entry.ts';
-import type { Auditing } from './audit/auditing.ts';
+import type { Auditing, AuditRecord } from './audit/auditing.ts';
 import { type Database, runBatch, type Statement } from './database.ts';
 import { hasMac, isFor, isOpen, isUnexpired } from './link-pin-conditions.ts';
 import { identityBindings, linkPins, tenants, wrongPinTries } from './schema.ts';
@@ -36,7 +36,7 @@ export type LinkPinTrial =
 export interface LinkPinTries {
   /** Tells whether it is the PIN of somebody, and counts it if not: at once and in one, so that no number of tries side by side is more. */
   judge(tried: LinkPinTry): Promise<LinkPinTrial>;
-  /** Tells of a wrong try, and of what it has burned. Not left out however often: the tries themselves are few. */
+  /** Tells of a wrong try, and of what it has burned. Not left out however often, as the tries themselves are few; never fails. */
   tellWrong(auditing: Auditing, senderId: string, burned: readonly BurnedPin[]): Promise<void>;
 }
 
@@ -75,12 +75,17 @@ export function createLinkPinTries(database: Database): LinkPinTries {
     async tellWrong(auditing, senderId, burned) {
       const details = { reason: 'wrong', burned: burned.length };
       const record = { chain: PLATFORM_CHAIN, action: 'link_pin.used', target: senderId, details, outcome: 'refused' } as const;
-      await commitAudited(database, auditing, record, []);
+      await commitOrReport(database, auditing, record);
       for (const { pinId, tenantId } of burned) {
-        await commitAudited(database, auditing, { chain: tenantId, action: 'link_pin.burned', target: pinId }, []);
+        await commitOrReport(database, auditing, { chain: tenantId, action: 'link_pin.burned', target: pinId });
       }
     },
   };
+}
+
+/** The try was counted, and its answer stays what it is. */
+async function commitOrReport(database: Database, auditing: Auditing, record: AuditRecord): Promise<void> {
+  await commitAudited(database, auditing, record, []).catch((error: unknown) => auditing.context.reportLost(record, error));
 }
 
 interface TryLimit {

@@ -6,7 +6,7 @@ import { type Database, isConstraintBroken, runBatch, type Statement } from '../
 import { auditEntries } from '../schema.ts';
 import type { Auditing, AuditOutcome, AuditRecord, FailureRecord } from './auditing.ts';
 import { type HeadRow, refuseBrokenChain, saveHead, selectHead, signHead, toPosition } from './chain-head.ts';
-import { inTurn } from './in-turn.ts';
+import { CHANGE, inTurn, REFUSAL } from './in-turn.ts';
 import { isRepeated, selectLatest } from './repeats.ts';
 
 const MAX_TARGET_LENGTH = 300;
@@ -24,7 +24,7 @@ export async function commitAudited<const Statements extends readonly Statement[
   statements: Statements,
 ): Promise<BatchResponse<Statements>> {
   const { chain } = record;
-  return inTurn(auditing, chain, async (patience) => {
+  return inTurn(auditing, chain, CHANGE, async (patience) => {
     let last = auditing.heads.recall(chain) ?? (await readLast(database, auditing, chain));
     for (;;) {
       const results = await tryToAppend(database, auditing, { record, last, statements });
@@ -48,7 +48,7 @@ export async function appendAudit(database: Database, auditing: Auditing, record
   // Looked at before its turn too: what is left out waits for nobody.
   const [, before] = await look();
   if (isRepeated(before, refusal, Date.now())) return false;
-  return inTurn(auditing, chain, async (patience) => {
+  return inTurn(auditing, chain, REFUSAL, async (patience) => {
     let last: ChainPosition | undefined;
     for (;;) {
       const [[head], latest] = await look();

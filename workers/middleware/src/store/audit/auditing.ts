@@ -8,6 +8,8 @@ import { createTurns, type Turns } from './turns.ts';
 export interface AuditContext {
   readonly actor: string;
   readonly traceId: string;
+  /** For the log: what was refused, and could not be put on record. */
+  reportLost(record: AuditRecord, error: unknown): void;
 }
 
 /** What entries of one request are made with. */

@@ -2,12 +2,20 @@ import { RubotError } from '@rubot/errors';
 import type { Auditing } from './auditing.ts';
 import type { Turn } from './turns.ts';
 
-/** How long an entry is tried while others of its chain are quicker. */
-const TIMEOUT_MS = 5_000;
+/** How urgent an entry is. */
+interface Urgency {
+  /** How long it is tried while others of its chain are quicker. */
+  readonly timeoutMs: number;
+  /** At most between two looks at whose turn it is, which cost nothing. */
+  readonly lookMs: number;
+}
+
+export const CHANGE: Urgency = { timeoutMs: 5_000, lookMs: 10 };
+/** Who asks for what is not theirs, many times at once, holds up no change of others, and is told no soon. */
+export const REFUSAL: Urgency = { timeoutMs: 2_000, lookMs: 60 };
+
 const FIRST_PAUSE_MS = 8;
 const LONGEST_PAUSE_MS = 250;
-/** Between two looks at whose turn it is, which cost nothing. */
-const LONGEST_LOOK_MS = 10;
 
 /** What is left of the time for one entry. */
 export interface Patience {
@@ -16,11 +24,16 @@ export interface Patience {
 }
 
 /** @throws RubotError `unavailable` when too many were before it */
-export async function inTurn<Result>({ turns }: Auditing, chain: string, append: (patience: Patience) => Promise<Result>): Promise<Result> {
-  const endMs = Date.now() + TIMEOUT_MS;
+export async function inTurn<Result>(
+  { turns }: Auditing,
+  chain: string,
+  { timeoutMs, lookMs }: Urgency,
+  append: (patience: Patience) => Promise<Result>,
+): Promise<Result> {
+  const endMs = Date.now() + timeoutMs;
   let turn: Turn | undefined = turns.take(chain, Date.now());
   while (turn === undefined) {
-    await waitUpTo(LONGEST_LOOK_MS, endMs);
+    await waitUpTo(lookMs, endMs);
     turn = turns.take(chain, Date.now());
   }
   try {

@@ -10,7 +10,11 @@ import { type SignedHeads, signHeadsAnew } from './sign-heads-anew.ts';
 
 /** What was done and what was refused, as it can be read; changes write to it themselves, with `commitAudited`. */
 export interface AuditTrail {
-  /** Tells of something that was not done, in the platform's chain where there is no such tenant; `false` when it was left out as one too many. */
+  /**
+   * Tells of something that was not done, in the platform's chain where there is no such tenant. Never fails: a refusal stays one.
+   *
+   * @returns whether it was written, or left out as one too many or for want of a database, which the log has then
+   */
   append(auditing: Auditing, record: FailureRecord): Promise<boolean>;
   /** Whether somebody would ever read it: the chain of a tenant, or the platform's. */
   isChain(chain: string): Promise<boolean>;
@@ -38,9 +42,12 @@ const EXPORTED = {
 export function createAuditTrail(database: Database): AuditTrail {
   return {
     async append(auditing, record) {
-      if (await isChain(database, record.chain)) return appendAudit(database, auditing, record);
-      const details = { ...record.details, tenant_id: record.chain };
-      return appendAudit(database, auditing, { ...record, chain: PLATFORM_CHAIN, details });
+      try {
+        return await appendAudit(database, auditing, await placeRecord(database, record));
+      } catch (error) {
+        auditing.context.reportLost(record, error);
+        return false;
+      }
     },
     isChain: (chain) => isChain(database, chain),
     async readEntries(chain, { after_seq: afterSeq, limit }) {
@@ -63,6 +70,11 @@ export function createAuditTrail(database: Database): AuditTrail {
     },
     signHeadsAnew: (keys) => signHeadsAnew(database, keys),
   };
+}
+
+async function placeRecord(database: Database, record: FailureRecord): Promise<FailureRecord> {
+  if (await isChain(database, record.chain)) return record;
+  return { ...record, chain: PLATFORM_CHAIN, details: { ...record.details, tenant_id: record.chain } };
 }
 
 async function isChain(database: Database, chain: string): Promise<boolean> {

@@ -12,8 +12,7 @@ export async function auditFailures<Result>(
   try {
     return await change();
   } catch (thrown) {
-    // Where the database is what failed, this fails too; the caller, and the log, are told of the first failure.
-    await tell(trail, auditing, record, RubotError.from(thrown)).catch(() => undefined);
+    await tell(trail, auditing, record, RubotError.from(thrown));
     throw thrown;
   }
 }
