@@ -120,11 +120,33 @@ describe.each(KINDS)('$name', (kind) => {
     expect(accepted).toEqual([good.at(-1)]);
   });
 
+  it('is refused with anything before or behind it', async () => {
+    const good = await kind.mint(keys);
+    for (const text of [` ${good}`, `=${good}`, `${good} `, `${good}A`, `${good}.`, `${good}\n`, `Bearer ${good}`]) {
+      expect(await reasonFor(kind, keys, text)).toBe('not a compact JWS');
+    }
+  });
+
   it('is not even looked at when it is longer than any', async () => {
-    const padded = await forge(keys, kind, { payload: { filler: 'x'.repeat(4_096) } });
-    expect(await reasonFor(kind, keys, padded)).toBe('too long');
-    const long = await forge(keys, kind, { payload: { filler: 'x'.repeat(2_000) } });
-    expect(await reasonFor(kind, keys, long)).toBeUndefined();
+    const ofLength = async (length: number) => {
+      const bare = (await forge(keys, kind, { payload: { filler: '' } })).length;
+      // Three bytes are four letters; a header of another length fits in what is left.
+      const filled = (more: number, pad: number) =>
+        forge(keys, kind, { payload: { filler: 'x'.repeat(more) }, header: { pad: 'x'.repeat(pad) } });
+      for (let more = Math.floor(((length - bare) * 3) / 4) - 30; ; more += 1) {
+        for (let pad = 0; pad < 4; pad += 1) {
+          const token = await filled(more, pad);
+          if (token.length === length) return token;
+        }
+      }
+    };
+    expect(await reasonFor(kind, keys, await ofLength(4_096))).toBeUndefined();
+    expect(await reasonFor(kind, keys, await ofLength(4_097))).toBe('too long');
+  });
+
+  it('is refused with every claim named that is wrong, for the operator', async () => {
+    const wrong = await forge(keys, kind, { payload: { tenant: '', token: 'x' } });
+    expect(await reasonFor(kind, keys, wrong)).toBe('claims: tenant, token');
   });
 
   it('is refused in every mutation of a good one, and in no other way', async () => {
