@@ -77,6 +77,8 @@ describe('limits on requests', () => {
     for (const response of refused) {
       expect(rateLimitsOf(response)).toEqual({ 'limit-requests': '7', 'remaining-requests': '0', 'reset-requests': '2m0s' });
       expect([response.headers.get('retry-after'), response.headers.get('x-should-retry')]).toEqual(['69', 'true']);
+      // Nothing was begun.
+      expect(response.headers.get(HEADERS.runId)).toBeNull();
     }
     expect(await readError(refused[0] as Response)).toMatchObject({
       code: 'rate_limited',

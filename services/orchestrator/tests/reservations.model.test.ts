@@ -184,7 +184,7 @@ class World {
 /** So often at least, of a hundred sequences. */
 const LEAST_PER_HUNDRED: Readonly<Record<string, number>> = {
   'reserve: granted': 200,
-  'reserve: refused': 20,
+  'reserve: refused': 8,
   'admit: begun': 80,
   'finish: settled': 10,
   'finish: left': 20,
