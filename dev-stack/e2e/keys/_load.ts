@@ -15,86 +15,77 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-interface Running {
-  readonly name: string;
-  successes: number;
-  isRetired: boolean;
-  readonly ended: Promise<unknown>;
-}
-
-interface Watcher {
-  readonly since: number;
-  readonly counts: Map<string, number>;
-  readonly times: number;
-  readonly done: PromiseWithResolvers<void>;
-}
-
+/** Enough to keep two cores busy; more would measure how long they wait for each other. */
+const CLIENTS = 4;
 const MAX_FAILURES = 20;
+
+interface Count {
+  begun: number;
+  ended: number;
+  successes: number;
+}
 
 export function startLoad(deeds: readonly Deed[]): Load {
   const failures: string[] = [];
-  const watchers = new Set<Watcher>();
-  let clock = 0;
-  const all = new Map(deeds.map((deed) => [deed.name, begin(deed)]));
+  const counts = new Map<string, Count>(deeds.map(({ name }) => [name, { begun: 0, ended: 0, successes: 0 }]));
+  const waiting = [...deeds];
+  const active = new Set(counts.keys());
+  const watchers = new Set<() => void>();
+  const clients = Array.from({ length: CLIENTS }, work);
 
-  function begin({ name, act }: Deed): Running {
-    const state = { name, successes: 0, isRetired: false };
-
-    async function repeat(): Promise<void> {
-      // The others are begun first.
-      await Promise.resolve();
-      while (!state.isRetired) await once(state, act);
+  /** Deeds take turns, so that none is under way twice. */
+  async function work(): Promise<void> {
+    for (let deed = waiting.shift(); deed !== undefined; deed = waiting.shift()) {
+      await once(deed);
+      if (active.has(deed.name)) waiting.push(deed);
+      for (const look of watchers) look();
     }
-
-    return Object.assign(state, { ended: repeat() });
   }
 
-  async function once(state: Pick<Running, 'name' | 'successes'>, act: Deed['act']): Promise<void> {
-    clock += 1;
-    const begunAt = clock;
+  async function once({ name, act }: Deed): Promise<void> {
+    const count = countOf(name);
+    count.begun += 1;
     try {
       await act();
-      state.successes += 1;
+      count.successes += 1;
     } catch (thrown) {
-      if (failures.length < MAX_FAILURES) failures.push(`${state.name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+      if (failures.length < MAX_FAILURES) failures.push(`${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
     }
-    for (const watcher of watchers) {
-      if (begunAt > watcher.since) watcher.counts.set(state.name, (watcher.counts.get(state.name) ?? 0) + 1);
-    }
-    settle();
+    count.ended += 1;
   }
 
-  function settle(): void {
-    const active = [...all.values()].filter(({ isRetired }) => !isRetired);
-    for (const watcher of watchers) {
-      if (!active.every(({ name }) => (watcher.counts.get(name) ?? 0) >= watcher.times)) continue;
-      watchers.delete(watcher);
-      watcher.done.resolve();
-    }
+  function countOf(name: string): Count {
+    const count = counts.get(name);
+    if (count === undefined) throw new Error(`nobody does "${name}"`);
+    return count;
   }
 
-  function find(name: string): Running {
-    const found = all.get(name);
-    if (found === undefined) throw new Error(`nobody does "${name}"`);
-    return found;
+  async function until(isSo: () => boolean): Promise<void> {
+    if (isSo()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = () => isSo() && resolve();
+    watchers.add(look);
+    await promise;
+    watchers.delete(look);
   }
 
   async function retire(names: readonly string[]): Promise<void> {
-    const retired = names.map(find);
-    for (const state of retired) state.isRetired = true;
-    await Promise.all(retired.map(({ ended }) => ended));
-    settle();
+    for (const name of names) active.delete(name);
+    waiting.splice(0, waiting.length, ...waiting.filter(({ name }) => active.has(name)));
+    await until(() => names.map(countOf).every(({ begun, ended }) => begun === ended));
   }
 
   return {
     failures,
-    successesOf: (name) => find(name).successes,
+    successesOf: (name) => countOf(name).successes,
     async untilEachWasDone(times) {
-      const watcher: Watcher = { since: clock, counts: new Map(), times, done: Promise.withResolvers() };
-      watchers.add(watcher);
-      await watcher.done.promise;
+      const begunBefore = new Map([...counts].map(([name, { begun }]) => [name, begun]));
+      await until(() => [...active].every((name) => countOf(name).ended >= (begunBefore.get(name) ?? 0) + times));
     },
     retire,
-    stop: () => retire([...all.keys()]),
+    async stop() {
+      await retire([...counts.keys()]);
+      await Promise.all(clients);
+    },
   };
 }
