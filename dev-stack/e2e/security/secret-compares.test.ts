@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../../src/repository.ts';
 
 const ROOT = fileURLToPath(REPOSITORY);
-const SOURCES = globSync('{workers,services,shared-packages,cli}/*/src/**/*.ts', {
+const SOURCES = globSync('{{workers,services,shared-packages}/*,cli}/src/**/*.ts', {
   cwd: ROOT,
   exclude: (path) => /node_modules|\.test\.ts$|testkit/.test(path),
 });
@@ -13,6 +13,13 @@ const SOURCES = globSync('{workers,services,shared-packages,cli}/*/src/**/*.ts',
 const SECRET_NAME = /(?:secret|api_?key|apikey|password|credential|\bmac\b|bearer|\btoken\b|\bhandle\b|\bpin\b|signature|digest)$/i;
 /** What is known of a secret, and is none itself. */
 const HARMLESS = /(?:undefined|null|true|false|^['"`]|\.length$|^typeof |keyId|\.kind$|\.status$|\.type$)/;
+/** Comparisons that no outsider brings a side of. */
+const KNOWN: ReadonlySet<string> = new Set([
+  // Two bearers of our own: whether the run has been given another meanwhile.
+  'services/orchestrator/src/dispatch/relay-slice.ts: fresh?.token !== token',
+  // Whether what an administrator has set has the shape of a name and a password.
+  'workers/middleware/src/providers/credential/present.ts: !credential.includes(',
+]);
 const OPERAND = String.raw`(?:typeof )?[\w$.?!]+(?:\([^()]*\))?(?:\[[^\]]*\])?[\w$.?!]*|'[^']*'`;
 const EQUALITY = new RegExp(`(${OPERAND})\\s*[!=]==?\\s*(${OPERAND})`, 'g');
 const SEARCH = /([\w$.?!]+)\??\.(?:includes|indexOf|startsWith|endsWith|localeCompare)\(/g;
@@ -40,7 +47,8 @@ describe('no secret is compared by anything that stops at the first wrong letter
     const found = SOURCES.filter((path) => path.startsWith(`${folder}/`)).flatMap((path) =>
       findComparisons(readFileSync(`${ROOT}${path}`, 'utf8'))
         .filter(isOfSecrets)
-        .map(({ text }) => `${path}: ${text}`),
+        .map(({ text }) => `${path}: ${text}`)
+        .filter((text) => !KNOWN.has(text)),
     );
     expect(found).toEqual([]);
   });
