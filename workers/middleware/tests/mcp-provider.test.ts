@@ -1,12 +1,15 @@
+import { type ApiUpstream, startApiUpstream } from '@rubot/testkit/api-upstream';
 import { type McpUpstream, startMcpUpstream } from '@rubot/testkit/mcp-upstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { errorOf, type Holder, type MiddlewareHarness, startMiddleware } from './_harness.ts';
-import { CREDENTIAL } from './_upstreams.ts';
+import { CREDENTIAL, connectShop } from './_upstreams.ts';
 
 type Define = Parameters<typeof startMcpUpstream>[0];
 
 let upstream: McpUpstream;
+/** Stands before it, and can let requests wait. */
+let front: ApiUpstream;
 let middleware: MiddlewareHarness;
 let holder: Holder;
 let added = 0;
@@ -43,12 +46,13 @@ const others: Define = (server) => {
 beforeAll(async () => {
   upstream = await startMcpUpstream(notes);
   upstream.demand(`Bearer ${CREDENTIAL}`);
-  middleware = await startMiddleware({ OUTBOUND_PRIVATE_HOSTS: upstream.host });
+  front = await startApiUpstream();
+  middleware = await startMiddleware({ OUTBOUND_PRIVATE_HOSTS: `${upstream.host},${front.host}` });
   holder = await middleware.newTenant();
 });
 afterAll(async () => {
   await middleware.stop();
-  await upstream.close();
+  await Promise.all([upstream.close(), front.close()]);
 });
 
 function connect(fields: Record<string, unknown> = {}): Promise<Response> {
@@ -143,5 +147,42 @@ describe('an mcp connection', () => {
       ],
     });
     expect(await errorOf(await connect({ include: ['find_nots'] }))).toMatchObject({ status: 400, param: 'include' });
+  });
+
+  it('that was changed by somebody else while its server was looked at is not saved', async () => {
+    let gate: Promise<void> = Promise.resolve();
+    let onAsked = () => {};
+    front.onRequest(async ({ method, headers, body }) => {
+      onAsked();
+      await gate;
+      const { host: _host, connection: _connection, 'content-length': _length, ...passed } = headers;
+      const answer = await fetch(upstream.url, { method, headers: passed as Record<string, string>, body });
+      return { status: answer.status, headers: { 'content-type': answer.headers.get('content-type') ?? '' }, body: await answer.text() };
+    });
+    const save = (fields: Record<string, unknown>) =>
+      middleware.internal('PUT', `tenants/${holder.tenantId}/connections/slow`, {
+        kind: 'mcp',
+        url: `${front.url}/mcp`,
+        auth: { type: 'bearer' },
+        ...fields,
+      });
+    expect((await save({ credential: CREDENTIAL })).status).toBe(201);
+
+    const asked = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    [gate, onAsked] = [released.promise, asked.resolve];
+    const kept = save({});
+    await asked.promise;
+    // Had the former one its way now, the new credential would go to the former place.
+    const moved = await connectShop(middleware, holder.tenantId, {
+      provider: 'slow',
+      baseUrl: `http://${upstream.host}/elsewhere`,
+      credential: 'credential-of-elsewhere',
+    });
+    expect(moved.status).toBe(200);
+    released.resolve();
+    expect(await errorOf(await kept)).toMatchObject({ status: 409, code: 'conflict' });
+    const shown = await middleware.internal('GET', `tenants/${holder.tenantId}/connections/slow`);
+    expect(await shown.json()).toMatchObject({ kind: 'http', url: `http://${upstream.host}/elsewhere` });
   });
 });

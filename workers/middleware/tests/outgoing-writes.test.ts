@@ -178,6 +178,8 @@ describe('a write that goes out', () => {
     await asked.promise;
     leaving.abort();
     await expect(call).rejects.toThrow();
+    // From here on the Worker runs only what was told to outlive its caller.
+    await middleware.log.waitFor(({ event_type: event, error }) => event === 'request.completed' && error?.code === 'cancelled');
     answered.resolve({ body: 'done all the same' });
     await expect.poll(() => readState('hung-up'), { timeout: 10_000 }).toBe('done');
     expect(await order('hung-up', 'a')).toMatchObject({ status: 200, replayed: true, result: 'done all the same' });
