@@ -47,7 +47,7 @@ function isSecret(variables: Variables, name: string): boolean {
   return schema !== undefined && metaOf(schema)?.['secret'] === true;
 }
 
-export function mayBeUnset({ folder }: Bootable, name: string): boolean {
+function mayBeUnset({ folder }: Bootable, name: string): boolean {
   return folder === 'cli' || name.endsWith('_PREVIOUS') || MAY_BE_UNSET.has(name);
 }
 

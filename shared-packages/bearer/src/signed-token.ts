@@ -24,7 +24,7 @@ export interface TokenKind<Schema extends z.ZodType<Lifetime>> {
 
 type AnyKind = TokenKind<z.ZodType<Lifetime>>;
 
-export const TOKEN_ALGORITHM = 'HS256';
+const TOKEN_ALGORITHM = 'HS256';
 /** Longest token that is looked at: a real one is under 1,000 characters. */
 const MAX_TOKEN_CHARACTERS = 4_096;
 /** Exactly one spelling of each token: the last letter of a 32-byte signature holds two bits that base64 decoders ignore. */
