@@ -17,8 +17,15 @@ export interface Bootable {
   read(environment: Environment): unknown;
 }
 
-/** Made by others, who decide how long they are. */
-const FOREIGN = new Set(['DATABASE_URL', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'CF_ACCESS_CLIENT_SECRET', 'AXIOM_TOKEN']);
+/** Made by others, who decide how long they are; the last by a gateway. */
+const FOREIGN = new Set([
+  'DATABASE_URL',
+  'OPENAI_API_KEY',
+  'ANTHROPIC_API_KEY',
+  'CF_ACCESS_CLIENT_SECRET',
+  'AXIOM_TOKEN',
+  'RUBOT_ADMIN_TOKEN',
+]);
 /** Of the command line, whose commands ask for no more than they use, and of what a deployment may do without. */
 const MAY_BE_UNSET = new Set(['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'CF_ACCESS_CLIENT_SECRET', 'METRICS_API_KEY']);
 
