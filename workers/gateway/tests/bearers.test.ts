@@ -80,6 +80,9 @@ describe('POST /internal/bearers', () => {
     const grant = await mintGrant({ keys, subject, nowMs: Date.now() });
     const { bearer } = (await (await renew(gateway, { grant })).json()) as { bearer: string };
     expect(await verifyBearer({ keys, bearer, nowMs: Date.now() })).toMatchObject({ token: TOKEN_ID, sender: TOKEN_SENDER });
+    // Sessions of a token are looked up in its tenant alone.
+    const asked = gateway.toMiddleware.map(({ body }) => JSON.parse(body as string));
+    expect(asked).toContainEqual({ session_id: 'session-1', sender_id: TOKEN_SENDER, tenant_id: 'acme' });
     const others = await middleware.addToken({ token_id: `tok_${'1b'.repeat(12)}`, tenant_id: 'other' });
     const mixed = await mintGrant({ keys, subject: { ...subject, tokenId: others.known.token_id }, nowMs: Date.now() });
     expect(await refusalOf(renew(gateway, { grant: mixed }))).toEqual([403, 'forbidden', 'false']);
