@@ -4,7 +4,7 @@ import type { AuditEntry, AuditHead } from '@rubot/contracts/audit';
 import { type Auditing, importAuditKeys } from '../src/store/audit/auditing.ts';
 import { ENV, type MiddlewareHarness } from './_harness.ts';
 
-export const TRACE_ID = 'ab'.repeat(16);
+const TRACE_ID = 'ab'.repeat(16);
 
 /** For a test that stands beside the Worker, on the same database and with the same secret. */
 export async function startAuditing(actor: string, current = ENV.ENCRYPTION_SECRET, previous?: string): Promise<Auditing> {
