@@ -225,7 +225,7 @@ function withWrongTime({ kind, secret }: ForgeryOptions): fc.Arbitrary<string> {
   const life = kind.lifeSeconds;
   const shifts = fc.oneof(
     fc.integer({ min: life + 10, max: 10 * 365 * 86_400 }).map((age) => ({ iat: -age, exp: life - age })),
-    fc.integer({ min: 30, max: 10 * 365 * 86_400 }).map((ahead) => ({ iat: ahead, exp: ahead + life })),
+    fc.integer({ min: 7_200, max: 10 * 365 * 86_400 }).map((ahead) => ({ iat: ahead, exp: ahead + life })),
     fc.integer({ min: 31 * 86_400, max: 100 * 365 * 86_400 }).map((long) => ({ iat: 0, exp: long })),
     fc.constantFrom({ iat: 0, exp: 0 }, { iat: 0, exp: -life }, { iat: -life - 10, exp: -10 }),
   );
