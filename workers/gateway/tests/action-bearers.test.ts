@@ -60,6 +60,17 @@ describe('POST /v1/action-bearers', () => {
     expect(holder.redeemed).toEqual([]);
   });
 
+  it('says what is wrong, and puts on record who asked for more than it has', async () => {
+    const holder = await createHolder();
+    const mistyped = await redeem(holder, holder.text, { handle: makeActionHandle().slice(0, -1) });
+    expect(await mistyped.json()).toMatchObject({ error: { param: 'handle', message: expect.stringContaining('its checksum is wrong') } });
+    expect(holder.middleware.audit).toEqual([]);
+    const greedy = await redeem(holder, holder.text, { scopes: ['run:read', 'trace:read'] });
+    expect(await greedy.json()).toMatchObject({ error: { param: 'scopes', message: expect.stringContaining('Ask for fewer') } });
+    const details = { reason: 'missing_scope', scopes: ['run:read', 'trace:read'] };
+    expect(holder.middleware.audit).toMatchObject([{ actor: `token:${TOKEN_ID}`, action: 'access.refused', details }]);
+  });
+
   it('passes on that the handle is not the token’s', async () => {
     const holder = await createHolder();
     const error = { message: 'This handle opens nothing.', type: 'permission_error', param: null, code: 'forbidden' };
