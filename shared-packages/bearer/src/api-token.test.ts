@@ -98,6 +98,22 @@ describe.each([
     );
   });
 
+  it('is no text of another length or alphabet, though its checksum be right', () => {
+    const body = 'a'.repeat(30);
+    expect(isOne(withChecksum(prefix + body))).toBe(true);
+    for (const other of [
+      '',
+      body.slice(1),
+      `${body}a`,
+      `${body.slice(1)}-`,
+      `${body.slice(1)} `,
+      `${body.slice(2)}é`,
+      `.${body.slice(1)}`,
+    ]) {
+      expect(isOne(withChecksum(prefix + other))).toBe(false);
+    }
+  });
+
   it('is spread evenly over its characters: none is favoured, none is left out', () => {
     const rounds = 4_000;
     const counts = new Map<string, number>();
