@@ -13,6 +13,8 @@ export interface McpCall extends GuardedCall {
   readonly dialect?: PriorDiscovery | undefined;
 }
 
+/** Of tools: a server that lists them without end is not listened to. */
+const MAX_LIST_PAGES = 20;
 const CLIENT = { name: 'rubot', version: '1' };
 /** Somewhat longer than a guarded request: its own words are better. */
 const TIMEOUT_MS = 26_000;
@@ -28,7 +30,12 @@ export async function withMcpClient<Result>(
     // What broke off is told, and not taken up again behind the back of who records effects.
     reconnectionOptions: { maxRetries: 0, initialReconnectionDelay: 1_000, maxReconnectionDelay: 1_000, reconnectionDelayGrowFactor: 1 },
   });
-  const client = new Client(CLIENT, { capabilities: {}, versionNegotiation: { mode: 'auto' }, inputRequired: { autoFulfill: false } });
+  const client = new Client(CLIENT, {
+    capabilities: {},
+    versionNegotiation: { mode: 'auto' },
+    inputRequired: { autoFulfill: false },
+    listMaxPages: MAX_LIST_PAGES,
+  });
   const options = { timeout: TIMEOUT_MS };
   try {
     await client.connect(transport, { ...options, ...(dialect === undefined ? {} : { prior: dialect }) });
