@@ -36,9 +36,9 @@ async function newToken(): Promise<ApiTokenRow> {
   return token!;
 }
 
-async function expectNothingDone(tenantId: string, change: Promise<unknown>): Promise<void> {
+async function expectNothingDone(tenantId: string, change: () => Promise<unknown>): Promise<void> {
   const before = await readEntries(middleware, tenantId);
-  const failure = await change.then(
+  const failure = await change().then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
@@ -56,7 +56,7 @@ describe('when the token was revoked after it was looked at', () => {
   it('revoking it is not done again', async () => {
     const [token, { apiTokens, auditing }] = [await newToken(), await openStores()];
     await apiTokens.revoke(auditing, token);
-    await expectNothingDone(token.tenantId, apiTokens.revoke(auditing, token));
+    await expectNothingDone(token.tenantId, () => apiTokens.revoke(auditing, token));
   });
 
   it('it issues nothing: no token, and no sender', async () => {
@@ -64,7 +64,7 @@ describe('when the token was revoked after it was looked at', () => {
     const secret = makeApiToken();
     const token = { ...issuer, tokenId: makeTokenId(), hash: await hashToken(secret) };
     await apiTokens.revoke(auditing, issuer);
-    await expectNothingDone(issuer.tenantId, apiTokens.issue(auditing, { token, issuerId: issuer.tokenId, handle: undefined }));
+    await expectNothingDone(issuer.tenantId, () => apiTokens.issue(auditing, { token, issuerId: issuer.tokenId, handle: undefined }));
     expect(await tokens.resolve({ token: secret })).toEqual({ status: 'unknown' });
     const database = await middleware.database();
     const bound = await database.prepare('select * from identity_bindings where sender_id = ?').bind(`token:${token.tokenId}`).all();
@@ -75,7 +75,7 @@ describe('when the token was revoked after it was looked at', () => {
     const [token, { apiTokens, actionHandles, auditing }] = [await newToken(), await openStores()];
     const handle = await newHandleOf(token);
     await apiTokens.revoke(auditing, token);
-    await expectNothingDone(token.tenantId, actionHandles.issue(auditing, { tenantId: token.tenantId, handle }));
+    await expectNothingDone(token.tenantId, () => actionHandles.issue(auditing, { tenantId: token.tenantId, handle }));
     expect((await actionHandles.find({ tokenId: token.tokenId, hash: handle.hash })).handle).toBeUndefined();
   });
 
@@ -86,7 +86,7 @@ describe('when the token was revoked after it was looked at', () => {
     const record = { chain: token.tenantId, action: 'handle.redeemed', target: 'x' };
     await actionHandles.redeem(auditing, record, handle);
     await apiTokens.revoke(auditing, token);
-    await expectNothingDone(token.tenantId, actionHandles.redeem(auditing, record, handle));
+    await expectNothingDone(token.tenantId, () => actionHandles.redeem(auditing, record, handle));
   });
 });
 
@@ -94,7 +94,7 @@ describe('when the handle was removed after it was looked at', () => {
   it('it is not redeemed', async () => {
     const [token, { actionHandles, auditing }] = [await newToken(), await openStores()];
     const record = { chain: token.tenantId, action: 'handle.redeemed', target: 'x' };
-    await expectNothingDone(token.tenantId, actionHandles.redeem(auditing, record, await newHandleOf(token)));
+    await expectNothingDone(token.tenantId, async () => actionHandles.redeem(auditing, record, await newHandleOf(token)));
   });
 });
 
@@ -109,13 +109,13 @@ describe('when the tenant was changed after it was looked at', () => {
     const before = await tenants.find(tenantId);
     await (await middleware.database()).prepare(statement).bind(tenantId).run();
     const record = { chain: tenantId, action: 'tenant.saved', target: tenantId };
-    await expectNothingDone(tenantId, tenants.save(auditing, { before, after: { ...before!.tenant, name: 'Mine' }, record }));
+    await expectNothingDone(tenantId, () => tenants.save(auditing, { before, after: { ...before!.tenant, name: 'Mine' }, record }));
   });
 
   it('or made, it is not made again', async () => {
     const [{ tenantId }, { tenants, auditing }] = [await middleware.newTenant(), await openStores()];
     const { tenant } = (await tenants.find(tenantId))!;
     const record = { chain: tenantId, action: 'tenant.saved', target: tenantId };
-    await expectNothingDone(tenantId, tenants.save(auditing, { before: undefined, after: tenant, record }));
+    await expectNothingDone(tenantId, () => tenants.save(auditing, { before: undefined, after: tenant, record }));
   });
 });
