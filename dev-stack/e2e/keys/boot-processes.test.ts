@@ -55,8 +55,11 @@ describe.each(services)('$folder', (service) => {
   it.each(makeBadEnvironments(service))('ends with status 1 and names all, where every secret is $way', async ({ environment, names }) => {
     const entry = fileURLToPath(new URL(`${service.folder}/src/main.ts`, REPOSITORY));
     const { status, stdout, stderr } = await new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
-      const child = execFile(process.execPath, [entry], { env: { ...environment }, timeout: 30_000 }, (_, out, err) =>
-        resolve({ status: child.exitCode, stdout: out, stderr: err }),
+      const child = execFile(
+        process.execPath,
+        [entry],
+        { env: { ...environment }, timeout: 15_000, killSignal: 'SIGKILL' },
+        (_, out, err) => resolve({ status: child.exitCode, stdout: out, stderr: err }),
       );
     });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
