@@ -40,12 +40,20 @@ const INTERRUPT: Sending = { headers: { [HEADERS.sessionStrategy]: 'interrupt' }
 const REJECT: Sending = { headers: { [HEADERS.sessionStrategy]: 'reject' } };
 
 /** The agent holds its first answer back until the test ends it. */
-async function holdFirst(): Promise<{ next(): Promise<ModelExchange> }> {
+async function holdFirst(question: string): Promise<{ next(): Promise<ModelExchange> }> {
   tables.onCompletion((exchange) => {
     tables.onCompletion((next) => next.answer({ text: `answer to ${questionOf(next)}` }));
     exchange.sendText('begun');
   });
-  return { next: () => tables.nextCompletion() };
+  return {
+    // Those before it may not have been taken.
+    async next() {
+      for (;;) {
+        const exchange = await tables.nextCompletion();
+        if (questionOf(exchange) === question) return exchange;
+      }
+    },
+  };
 }
 
 describe('a remembered session', () => {
@@ -130,14 +138,14 @@ describe('a remembered session', () => {
       exchange.cut('reset');
     });
     expect((await say(orchestrator, 'failed')).status).toBe(502);
-    const held = await holdFirst();
+    const held = await holdFirst('cancelled');
     const runId = newRunId();
     const cancelled = say(orchestrator, 'cancelled', { runId });
-    const exchange = await held.next().then(() => tables.completions.at(-1));
+    const exchange = await held.next();
     const waiting = hear(orchestrator, 'two');
     await untilStatus(database, 'queued', 1);
     expect((await askRuns(orchestrator, `/${runId}/cancel`, { method: 'POST' })).status).toBe(200);
-    await exchange?.aborted;
+    await exchange.aborted;
     expect((await cancelled).status).toBe(499);
     expect(await waiting).toBe('answer to two');
     expect(toldTo(tables.completions.at(-1)!)).toEqual(['user: one', 'assistant: answer to one', 'user: two']);
@@ -168,7 +176,7 @@ describe('messages of one session', () => {
   });
 
   it('keep their order when they come one by one behind a long answer', async () => {
-    const held = await holdFirst();
+    const held = await holdFirst('first');
     const replicas = [await start(), await start()];
     const first = hear(replicas[0]!, 'first');
     const exchange = await held.next();
@@ -182,7 +190,7 @@ describe('messages of one session', () => {
   });
 
   it('hold up no other session', async () => {
-    const held = await holdFirst();
+    const held = await holdFirst('first');
     const orchestrator = await start();
     const first = hear(orchestrator, 'first', { sessionId: 'one' });
     const exchange = await held.next();
@@ -192,11 +200,13 @@ describe('messages of one session', () => {
   });
 
   it('are refused while one is answered, where that is asked for, before anything is written', async () => {
-    const held = await holdFirst();
+    const held = await holdFirst('first');
     const orchestrator = await start();
     const runId = newRunId();
     const first = hear(orchestrator, 'first', { runId });
     const exchange = await held.next();
+    // What has been said is written a moment later.
+    await vi.waitFor(async () => expect(await countRows(database)).toMatchObject({ events: 2 }), { timeout: 10_000 });
     const before = await countRows(database);
     const refused = await say(orchestrator, 'second', REJECT);
     expect(await readError(refused)).toMatchObject({
@@ -213,7 +223,7 @@ describe('messages of one session', () => {
   });
 
   it('cancel what is answered and what waits, where that is asked for, and are answered themselves', async () => {
-    const held = await holdFirst();
+    const held = await holdFirst('first');
     const replicas = [await start(), await start()];
     const first = replicas[0]!.complete(ask('first', { stream: true }), { headers: headersOf() });
     const exchange = await held.next();
@@ -277,7 +287,7 @@ describe('messages of one session', () => {
   });
 
   it('give their turn on when their client leaves before it comes', async () => {
-    const held = await holdFirst();
+    const held = await holdFirst('first');
     const orchestrator = await start();
     const first = hear(orchestrator, 'first');
     const exchange = await held.next();

@@ -69,7 +69,9 @@ describe('a run has one ticket when it waits for a slot, and none otherwise', ()
     exchange.finish();
     await start();
     await untilState('queued', ['runs_cpu']);
-    await vi.waitFor(async () => expect(await database.query('SELECT failure_count FROM runs')).toEqual([{ failure_count: 1 }]));
+    await vi.waitFor(async () => expect(await database.query('SELECT failure_count FROM runs')).toEqual([{ failure_count: 1 }]), {
+      timeout: 10_000,
+    });
     tables.onCompletion((next) => next.answer({ text: 'done' }));
     await database.query('UPDATE pgboss.job SET start_after = now()');
     await untilState('completed', []);
