@@ -13,7 +13,7 @@ export interface BearerDoor {
 
 export type Doors = Readonly<Record<'data bearer' | 'grant' | 'action bearer', BearerDoor>>;
 
-export const RUN_ID = `run_${'a1'.repeat(16)}`;
+const RUN_ID = `run_${'a1'.repeat(16)}`;
 const JSON_BODY = { 'content-type': 'application/json' };
 
 type Ask = (path: string, init: RequestInit) => Promise<Response>;
@@ -156,7 +156,7 @@ export interface TokenToIssue {
   readonly actionId?: string;
 }
 
-export async function issueToken(
+async function issueToken(
   edge: Edge,
   { tenant, scopes = ['chat:write', 'run:read'], actionId }: TokenToIssue,
 ): Promise<IssuedToken> {
@@ -165,7 +165,7 @@ export async function issueToken(
 }
 
 /** As the gateway asks it in the operator's name. @throws Error for every refusal */
-export async function admin(edge: Edge, path: string, body?: unknown, method = 'POST'): Promise<Response> {
+async function admin(edge: Edge, path: string, body?: unknown, method = 'POST'): Promise<Response> {
   const headers = { ...JSON_BODY, authorization: `Bearer ${SECRETS.MIDDLEWARE_API_KEY}`, [HEADERS.actor]: 'operator' };
   const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
   const response = await edge.inProcess.middleware.request(`/internal${path}`, init);
