@@ -201,9 +201,15 @@ describe('a path', () => {
 describe('a header of ours, sent by a client', () => {
   const wishes = [HEADERS.onDisconnect, HEADERS.priority, HEADERS.memory, HEADERS.sessionStrategy];
   const own: ReadonlySet<string> = new Set([HEADERS.sessionId, HEADERS.senderId, HEADERS.idempotencyKey, ...wishes]);
+  const isInternal = (name: string) => /^(?:x-rubot-|x-tenant-id$)/.test(name) && name !== HEADERS.traceId;
   const forged = Object.values(HEADERS).filter((name) => !own.has(name));
 
-  it.each(forged)('%s changes nothing and comes back in nothing', async (name) => {
+  it.each(forged.filter(isInternal))('%s is refused by name', async (name) => {
+    const response = await postCompletion(stack, CHAT, { headers: { [name]: 'forged-by-client' } });
+    await expectRefusal(response, { status: 400, code: 'invalid_request', param: name });
+  });
+
+  it.each(forged.filter((name) => !isInternal(name)))('%s changes nothing and comes back in nothing', async (name) => {
     for (const value of ['forged-by-client', '0', '99', '*', `run_${'f'.repeat(32)}`, `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`]) {
       const asked = stack.model.nextRequest();
       const response = await postCompletion(stack, CHAT, { headers: { [name]: value } });

@@ -50,9 +50,9 @@ async function callMiddleware(method: string, path: string, body?: unknown): Pro
 const LIST_TABLES = { toolCalls: [{ name: 'tables_list', arguments: {} }] };
 
 /** What the tables tool told the model, when the model asked for the list of tables on this speaker's behalf. */
-async function listTablesAs(speaker: Speaker, headers: Record<string, string> = {}): Promise<string> {
+async function listTablesAs(speaker: Speaker): Promise<string> {
   stack.model.script(LIST_TABLES, { text: 'done' });
-  const response = await askTables({ ...toChatSourceHeaders(stack, speaker), ...headers });
+  const response = await askTables(toChatSourceHeaders(stack, speaker));
   expect(response.status).toBe(200);
   const { messages } = stack.model.requests.at(-1)!.body as { messages: { role: string; content: string }[] };
   return messages.find((message) => message.role === 'tool')!.content;
@@ -212,6 +212,10 @@ describe('the tenant of a sender', () => {
       [HEADERS.dataBearer]: 'eyJhbGciOiJub25lIn0.e30.',
       [HEADERS.runId]: `run_${'0'.repeat(32)}`,
     };
-    expect(await listTablesAs(speaker, claims)).toBe('{"tables":[]}');
+    for (const [name, value] of Object.entries(claims)) {
+      const refused = await askTables({ ...toChatSourceHeaders(stack, speaker), [name]: value });
+      expect([name, refused.status, await refused.json()]).toMatchObject([name, 400, { error: { code: 'invalid_request', param: name } }]);
+    }
+    expect(await listTablesAs(speaker)).toBe('{"tables":[]}');
   });
 });

@@ -32,7 +32,7 @@ export async function unseal({ byKeyId }: KeyRing, { keyId, box }: Sealed, conte
   if (bytes === undefined || bytes.length <= NONCE_BYTES) throw cannotOpen('no sealed box');
   try {
     const text = await crypto.subtle.decrypt(toAesGcm(bytes.subarray(0, NONCE_BYTES), keyId, context), key, bytes.subarray(NONCE_BYTES));
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(text);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text);
   } catch (cause) {
     throw cannotOpen('changed, or moved', cause);
   }
