@@ -31,7 +31,6 @@ export async function openDoors(edge: Edge): Promise<Doors> {
   const subject = { tenant: 'tenant-a', session: 'session-a', sender: 'sender-a', run: RUN_ID };
   const elsewhere = [
     { tenant: 'tenant-b' },
-    { tenant: 'tenant-b', sender: 'sender-b' },
     { sender: 'sender-b' },
     { sender: 'nobody' },
     { sender: toTokenSender(tokenIds.get('b') ?? '') },
@@ -49,7 +48,15 @@ export async function openDoors(edge: Edge): Promise<Doors> {
     audience: MIDDLEWARE_AUDIENCE,
     lifeSeconds: 300,
     claims: { ...subject, scope: 'connections:read tools:read tools:write' },
-    powerless: [...elsewhere, { scope: '' }, { scope: 'admin:*' }, { scope: ['tools:read'] }, { scope: 'tools:read\u0000' }],
+    // A grant that says so is whole: it is the door that is tenant A's.
+    powerless: [
+      ...elsewhere,
+      { tenant: 'tenant-b', sender: 'sender-b' },
+      { scope: '' },
+      { scope: 'admin:*' },
+      { scope: ['tools:read'] },
+      { scope: 'tools:read\u0000' },
+    ],
   };
   const grant: BearerKind = {
     type: 'rubot-grant+jwt',
@@ -124,11 +131,11 @@ function toDoor(
   };
 }
 
-/** What a header cannot carry is sent as its bytes, as a client of no library would; what ends a header ends the attack. */
+/** What a header cannot carry is sent as its bytes, as a client of no library would; what no client sends ends the attack. */
 function toHeader(token: string): string {
   return Buffer.from(token, 'utf8')
     .toString('latin1')
-    .replace(/[\0\r\n]/g, '?');
+    .replace(/[^\t\x20-\x7e\x80-\xff]/g, '?');
 }
 
 function askForTools(send: Ask, token: string): Promise<Response> {
@@ -156,10 +163,7 @@ export interface TokenToIssue {
   readonly actionId?: string;
 }
 
-async function issueToken(
-  edge: Edge,
-  { tenant, scopes = ['chat:write', 'run:read'], actionId }: TokenToIssue,
-): Promise<IssuedToken> {
+async function issueToken(edge: Edge, { tenant, scopes = ['chat:write', 'run:read'], actionId }: TokenToIssue): Promise<IssuedToken> {
   const body = { name: 'attacked', scopes, ttl_seconds: 3_600, ...(actionId === undefined ? {} : { action_id: actionId }) };
   return (await (await admin(edge, `/tenants/${tenant}/tokens`, body)).json()) as IssuedToken;
 }

@@ -17,6 +17,9 @@ const HARMLESS = /(?:undefined|null|true|false|^['"`]|\.length$|^typeof |keyId|\
 const KNOWN: ReadonlySet<string> = new Set([
   // Two bearers of our own: whether the run has been given another meanwhile.
   'services/orchestrator/src/dispatch/relay-slice.ts: fresh?.token !== token',
+  // Both sides are the operator's own: his file, and what he has typed.
+  'cli/src/tokens/revoke-token.ts: token.startsWith(',
+  'cli/src/tokens/token-store.ts: stored.data.action_handle === handle',
   // Whether what an administrator has set has the shape of a name and a password.
   'workers/middleware/src/providers/credential/present.ts: !credential.includes(',
 ]);

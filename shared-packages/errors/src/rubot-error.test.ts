@@ -24,6 +24,7 @@ describe('RubotError', () => {
       ['unsupported_media_type', 415, 'invalid_request_error', false],
       ['idempotency_mismatch', 422, 'invalid_request_error', false],
       ['rate_limited', 429, 'rate_limit_error', true],
+      ['insufficient_quota', 429, 'insufficient_quota', false],
       ['cancelled', 499, 'request_cancelled', false],
       ['slow_reader', 408, 'server_error', false],
       ['internal', 500, 'server_error', false],
