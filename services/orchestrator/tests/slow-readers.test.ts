@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ask, gatewayHeaders, type Orchestrator, RUN_ID, startOrchestrator } from './_harness.ts';
 import { readPage, readRun } from './_runs.ts';
 
-/** More than any socket takes on the way. */
-const WORDS = Array.from({ length: 700 }, (_, index) => `${index} ${'x'.repeat(20_000)} `);
+/** More than sockets take on the way: Linux lets that of a reader who takes nothing grow up to tcp_rmem, which may be 32 MiB. */
+const WORDS = Array.from({ length: 2_500 }, (_, index) => `${index} ${'x'.repeat(20_000)} `);
 
 /** For machines that are busy with other things. */
 const PATIENCE = { timeout: 30_000 };
