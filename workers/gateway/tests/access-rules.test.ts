@@ -58,6 +58,12 @@ const ROUTES = Object.entries(RULES).map(([route, access]) => {
   };
 });
 
+/** How a token is refused where no scope opens the door: what the record says, and the key that the caller is told of. */
+const DENIALS: Readonly<Record<string, readonly [details: { readonly reason: string }, hint: string]>> = {
+  'chat source': [{ reason: 'not_the_chat_source' }, 'GATEWAY_API_KEY'],
+  operator: [{ reason: 'not_the_operator' }, 'ADMIN_API_KEY'],
+};
+
 /** What a request meets first behind the rule: anything but a refusal of who asks. */
 async function isLetThrough(response: Response): Promise<boolean> {
   return response.status !== 401 && response.status !== 403;
@@ -91,10 +97,10 @@ describe('a token', () => {
       const response = await askWith(gateway, text, method, path, body);
       expect([method, path, await isLetThrough(response)]).toEqual([method, path, isAllowed]);
       if (isAllowed) continue;
-      const message = ((await response.json()) as { error: { message: string } }).error.message;
-      if (isScope) expect(message).toContain(needed);
-      expect(middleware.audit).toMatchObject([
-        { actor: `token:${TOKEN_ID}`, chain: 'acme', action: 'access.refused', target: `${method} ${path}`, outcome: 'refused' },
+      const [details, hint] = DENIALS[needed] ?? [{ reason: 'missing_scope', scope: needed }, needed];
+      expect(((await response.json()) as { error: { message: string } }).error.message).toContain(hint);
+      expect(middleware.audit).toEqual([
+        { actor: `token:${TOKEN_ID}`, chain: 'acme', action: 'access.refused', target: `${method} ${path}`, outcome: 'refused', details },
       ]);
     }
   });

@@ -60,6 +60,12 @@ describe('POST /v1/action-bearers', () => {
     expect(holder.redeemed).toEqual([]);
   });
 
+  it('reads no body that is longer than the limit', async () => {
+    const holder = await createHolder();
+    expect(await refusalOf(redeem(holder, holder.text, { padding: 'x'.repeat(1_048_577) }))).toEqual([413, 'payload_too_large']);
+    expect(holder.redeemed).toEqual([]);
+  });
+
   it('says what is wrong, and puts on record who asked for more than it has', async () => {
     const holder = await createHolder();
     const mistyped = await redeem(holder, holder.text, { handle: makeActionHandle().slice(0, -1) });

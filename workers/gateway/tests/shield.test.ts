@@ -36,6 +36,18 @@ describe('the shield', () => {
     expect(shield.keys).toEqual([`token:${TOKEN_ID}`, 'sender:+15550100', 'operator', 'address:203.0.113.7', 'address:203.0.113.7']);
   });
 
+  it('counts nobody for an address where it could not be found out who asks', async () => {
+    const shield = createCountingShield();
+    const { gateway, middleware } = await createFakePlatform({ shield });
+    const { text } = await middleware.addToken();
+    middleware.intercept = () => Promise.reject(new TypeError('connect ECONNREFUSED'));
+    expect(await refusalOf(askWith(gateway, text, 'GET', MODELS))).toEqual([503, 'unavailable']);
+    expect(shield.keys).toEqual([]);
+    // With no edge in front of it, there is no address: all who have no key are counted as one.
+    expect(await refusalOf(askWith(gateway, 'wrong', 'GET', MODELS))).toEqual([401, 'invalid_api_key']);
+    expect(shield.keys).toEqual(['address:']);
+  });
+
   it('says when to come again, and lets nothing through', async () => {
     const shield = createCountingShield();
     shield.full = true;

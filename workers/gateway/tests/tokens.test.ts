@@ -79,6 +79,14 @@ describe('an API token', () => {
     expect(await refusalOf(askWith(gateway, text, 'POST', COMPLETIONS, { body: CHAT }))).toEqual([403, 'forbidden']);
   });
 
+  it('has its tenant in the log, also of what it is refused', async () => {
+    const { gateway, middleware } = await createFakePlatform();
+    const { text } = await middleware.addToken({ scopes: ['run:read'] });
+    expect((await askWith(gateway, text, 'POST', COMPLETIONS, { body: CHAT })).status).toBe(403);
+    const completed = gateway.lines.filter(({ event_type }) => event_type === 'request.completed');
+    expect(completed).toMatchObject([{ tenant_id: 'acme' }]);
+  });
+
   it('has its sender to itself', async () => {
     const { gateway, middleware } = await createFakePlatform();
     const { text } = await middleware.addToken({ token_id: `tok_${'1b'.repeat(12)}` });
@@ -129,6 +137,23 @@ describe('a token that opens nothing', () => {
       expect(await response.json()).toMatchObject({ error: { code: 'invalid_api_key', type: 'authentication_error', param: null } });
     }
     expect([...gateway.toMiddleware, ...gateway.toOrchestrator]).toEqual([]);
+  });
+
+  it.each([
+    [COMPLETIONS, 'GATEWAY_API_KEY'],
+    ['/admin/tenants', 'ADMIN_API_KEY'],
+  ])('is told which keys there are: at %s the %s', async (path, key) => {
+    const { gateway } = await createFakePlatform();
+    for (const [headers, problem] of [
+      [{}, 'No API key was sent'],
+      [{ authorization: 'Basic aHVudGVyMg==' }, 'No API key was sent'],
+      [{ authorization: 'Bearer hunter2' }, 'The API key is not right'],
+      [{ authorization: 'Bearer hunter2-rbt_' }, 'The API key is not right'],
+    ] as const) {
+      const response = await gateway.request(path, { method: 'POST', headers });
+      const message = expect.stringMatching(new RegExp(`^${problem}\\. Send Authorization: Bearer .*${key}`));
+      expect(await response.json()).toMatchObject({ error: { code: 'invalid_api_key', message } });
+    }
   });
 
   it.each(['revoked', 'expired'] as const)('is refused with a reason: %s', async (status) => {
@@ -184,10 +209,9 @@ describe('the key of the gateway', () => {
     const { gateway, middleware } = await createFakePlatform({ env: { GATEWAY_KEY_FOR_CLIENTS: 'off' } });
     const { text } = await middleware.addToken();
     for (const key of [ENV.GATEWAY_API_KEY, ENV.GATEWAY_API_KEY_PREVIOUS]) {
-      expect(await refusalOf(askWith(gateway, key, 'POST', COMPLETIONS, { body: CHAT, headers: IDENTITY }))).toEqual([
-        401,
-        'invalid_api_key',
-      ]);
+      const response = await askWith(gateway, key, 'POST', COMPLETIONS, { body: CHAT, headers: IDENTITY });
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ error: { code: 'invalid_api_key', message: expect.stringContaining('API token') } });
     }
     expect((await askWith(gateway, text, 'POST', COMPLETIONS, { body: CHAT })).status).toBe(200);
     expect(await refusalOf(askWith(gateway, ENV.GATEWAY_API_KEY, 'POST', '/internal/bearers', { body: {} }))).toEqual([
