@@ -90,7 +90,11 @@ describe('issuing a handle', () => {
     await tokens.revoke(revoked.tenantId, revoked.tokenId);
     await tokens.expire(expired.tokenId);
     for (const { tenantId, tokenId } of [revoked, expired]) {
-      expect(await errorOf(await tokens.issueHandle(tenantId, tokenId, input))).toMatchObject({ status: 409, code: 'conflict' });
+      expect(await errorOf(await tokens.issueHandle(tenantId, tokenId, input))).toMatchObject({
+        status: 409,
+        code: 'conflict',
+        param: 'token_id',
+      });
     }
     expect(await errorOf(await tokens.issueHandle(other.tenantId, revoked.tokenId, input))).toMatchObject({
       status: 404,

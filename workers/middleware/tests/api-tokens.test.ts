@@ -45,6 +45,7 @@ describe('issuing a token', () => {
   it('is told of in the chain of the tenant, and gives the token a sender of its own', async () => {
     const { tenantId } = await middleware.newTenant();
     const issued = await tokens.issue(tenantId, { scopes: ['chat:write'], ttl_seconds: 60 });
+    expect(issued).not.toHaveProperty('action_handle');
     const entry = (await readEntries(middleware, tenantId)).at(-1);
     expect(entry).toMatchObject({
       actor: 'operator',
@@ -127,6 +128,7 @@ describe('issuing in the name of a token', () => {
   it.each(CLIENT_SCOPES.filter((scope) => scope !== 'admin:tokens'))('with admin:tokens alone gives no %s', async (scope) => {
     const issuer = await newIssuer();
     await expectRefusal(await issuer.ask({ scopes: ['admin:tokens', scope], ttl_seconds: 60 }), issuer, 'scopes_exceed_issuer');
+    expect((await readEntries(middleware, issuer.tenantId)).at(-1)).toMatchObject({ target: `admin:tokens ${scope}` });
     expect((await list(issuer.tenantId)).data).toHaveLength(1);
   });
 
@@ -203,7 +205,11 @@ describe('revoking a token', () => {
     const [owner, other] = [await middleware.newTenant(), await middleware.newTenant()];
     const issued = await tokens.issue(owner.tenantId, { scopes: ['chat:write'] });
     for (const tokenId of [issued.token_id, `tok_${'0'.repeat(24)}`]) {
-      expect(await errorOf(await tokens.revoke(other.tenantId, tokenId))).toMatchObject({ status: 404, code: 'not_found' });
+      expect(await errorOf(await tokens.revoke(other.tenantId, tokenId))).toMatchObject({
+        status: 404,
+        code: 'not_found',
+        param: 'token_id',
+      });
     }
     expect(await tokens.resolve({ token: issued.token })).toMatchObject({ status: 'active' });
     expect((await readEntries(middleware, other.tenantId)).at(-1)).toMatchObject({ action: 'token.revoked', outcome: 'refused' });

@@ -3,8 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createActionHandleStore } from '../src/store/action-handles.ts';
 import { type ApiTokenRow, createApiTokenStore } from '../src/store/api-tokens.ts';
 import { isBrokenPrecondition } from '../src/store/audit/require-that.ts';
+import { createAuditTrail } from '../src/store/audit/trail.ts';
 import { openDatabase } from '../src/store/database.ts';
 import { createTenantStore } from '../src/store/tenants.ts';
+import { issueActionHandle } from '../src/use-cases/action-handle/issue.ts';
+import { redeemActionHandle } from '../src/use-cases/action-handle/redeem.ts';
+import { revokeApiToken } from '../src/use-cases/api-token/revoke.ts';
 import { readEntries, startAuditing, verify } from './_audit.ts';
 import { type MiddlewareHarness, startMiddleware } from './_harness.ts';
 import { tokensOf } from './_tokens.ts';
@@ -25,6 +29,7 @@ async function openStores() {
     apiTokens: createApiTokenStore(database),
     actionHandles: createActionHandleStore(database),
     tenants: createTenantStore(database),
+    audit: createAuditTrail(database),
     auditing: await startAuditing('operator'),
   };
 }
@@ -87,6 +92,43 @@ describe('when the token was revoked after it was looked at', () => {
     await actionHandles.redeem(auditing, record, handle);
     await apiTokens.revoke(auditing, token);
     await expectNothingDone(token.tenantId, () => actionHandles.redeem(auditing, record, handle));
+  });
+});
+
+describe('whoever acts on a token that another revokes meanwhile', () => {
+  /** As it was looked at, and is no more. */
+  async function newRevokedToken() {
+    const [token, stores] = [await newToken(), await openStores()];
+    const handle = await newHandleOf(token);
+    await stores.actionHandles.issue(stores.auditing, { tenantId: token.tenantId, handle });
+    await stores.apiTokens.revoke(stores.auditing, token);
+    return { token, handle, stores, apiTokens: { ...stores.apiTokens, find: async () => token } };
+  }
+
+  it('and would revoke it too, hears that it was not he who did', async () => {
+    const { token, stores, apiTokens } = await newRevokedToken();
+    expect(await revokeApiToken({ ...stores, apiTokens }, stores.auditing, token)).toBe(false);
+    expect(await revokeApiToken(stores, stores.auditing, token)).toBe(false);
+  });
+
+  it('and would have a handle, hears that it has ended', async () => {
+    const { token, stores, apiTokens } = await newRevokedToken();
+    const asked = { tenantId: token.tenantId, tokenId: token.tokenId, asked: { action_id: 'deploy', scopes: ['run:read' as const] } };
+    const issuing = issueActionHandle({ ...stores, apiTokens }, stores.auditing, asked);
+    await expect(issuing).rejects.toMatchObject({ code: 'conflict', param: 'token_id' });
+  });
+
+  it('and would redeem its handle, is refused it, with the reason on record', async () => {
+    const { token, handle, stores } = await newRevokedToken();
+    const found = (await stores.actionHandles.find({ tokenId: token.tokenId, hash: handle.hash })).handle;
+    const actionHandles = { ...stores.actionHandles, find: async () => ({ handle: found, token }) };
+    const asked = { token_id: token.tokenId, handle_hash: handle.hash, action_id: 'deploy', scopes: ['run:read' as const] };
+    const redeeming = redeemActionHandle({ ...stores, actionHandles }, stores.auditing, asked);
+    await expect(redeeming).rejects.toMatchObject({ code: 'forbidden', operatorDetail: 'token_ended' });
+    expect((await readEntries(middleware, token.tenantId)).at(-1)).toMatchObject({
+      outcome: 'refused',
+      details: { reason: 'token_ended' },
+    });
   });
 });
 
