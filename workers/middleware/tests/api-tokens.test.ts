@@ -54,6 +54,9 @@ describe('issuing a token', () => {
       outcome: 'done',
       details: { scopes: ['chat:write'], limits: {}, expires_at: issued.expires_at },
     });
+    expect(entry?.details).not.toHaveProperty('action_id');
+    await tokens.issue(tenantId, { scopes: ['chat:write'], ttl_seconds: 60, action_id: 'nightly' });
+    expect((await readEntries(middleware, tenantId)).at(-1)).toMatchObject({ details: { action_id: 'nightly' } });
     const resolved = await middleware.internal('POST', 'sessions/resolve', {
       session_id: `token:${issued.token_id}`,
       sender_id: `token:${issued.token_id}`,
