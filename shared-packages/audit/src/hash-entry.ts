@@ -1,10 +1,8 @@
 import type { AuditEntry } from '@rubot/contracts/audit';
-import { toHex } from '@rubot/contracts/hex';
+import { hashText } from '@rubot/contracts/hash';
 import canonicalize from 'canonicalize';
 
 export type UnhashedEntry = Omit<AuditEntry, 'hash'>;
-
-const encoder = new TextEncoder();
 
 /**
  * SHA-256, in hex, over the RFC 8785 spelling of an entry without its hash.
@@ -14,6 +12,5 @@ const encoder = new TextEncoder();
 export async function hashEntry(entry: UnhashedEntry): Promise<string> {
   const { chain, seq, at, actor, action, target, outcome, trace_id, details, prev_hash } = entry;
   const spelling = canonicalize({ chain, seq, at, actor, action, target, outcome, trace_id, details, prev_hash });
-  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(spelling));
-  return toHex(new Uint8Array(digest));
+  return hashText(spelling ?? '');
 }

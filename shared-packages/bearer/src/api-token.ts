@@ -1,4 +1,4 @@
-import { toHex } from '@rubot/contracts/hex';
+import { hashText } from '@rubot/contracts/hash';
 
 const BASE_62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const BASE_36 = '0123456789abcdefghijklmnopqrstuvwxyz';
@@ -48,8 +48,8 @@ export function hintOf(token: string): string {
 }
 
 /** SHA-256 in hex: what is kept of a token or a handle. 178 random bits need no slow hash. */
-export async function hashToken(text: string): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
+export function hashToken(text: string): Promise<string> {
+  return hashText(text);
 }
 
 const AFTER_PREFIX = new RegExp(`^[0-9A-Za-z]{${RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}$`);

@@ -1,4 +1,4 @@
-import { toHex } from '@rubot/contracts/hex';
+import { hashText } from '@rubot/contracts/hash';
 import { and, asc, eq, exists, lt, sql } from 'drizzle-orm';
 import type { BatchResponse } from 'drizzle-orm/batch';
 import { refuseBearer } from '../refusal.ts';
@@ -168,11 +168,6 @@ async function toAuditRecord(
 ): Promise<AuditRecord> {
   const details = { run_id: runId, idempotency_key_hash: await hashText(idempotencyKey), fingerprint };
   return { chain: tenantId, action, target: tool, details };
-}
-
-async function hashText(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return toHex(new Uint8Array(digest));
 }
 
 function pruneEffects(database: Database): Statement {

@@ -1,4 +1,4 @@
-import { toHex } from '@rubot/contracts/hex';
+import { hashText } from '@rubot/contracts/hash';
 import { RubotError } from '@rubot/errors';
 import canonicalize from 'canonicalize';
 
@@ -8,8 +8,7 @@ import canonicalize from 'canonicalize';
  * @throws RubotError `invalid_request` for what has no such spelling: half a surrogate pair, a number out of range
  */
 export async function fingerprintCall(toolName: string, input: unknown): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(spell([toolName, input])));
-  return toHex(new Uint8Array(digest));
+  return hashText(spell([toolName, input]));
 }
 
 function spell(value: unknown): string {
