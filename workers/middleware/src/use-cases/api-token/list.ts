@@ -1,6 +1,7 @@
 import type { ApiToken, ApiTokenList, ListApiTokensQuery } from '@rubot/contracts/api-tokens';
 import { RubotError } from '@rubot/errors';
 import type { ApiTokenRow, ApiTokenStore } from '../../store/api-tokens.ts';
+import { readPage } from '../read-page.ts';
 import { noSuchTenant } from '../tenant/find.ts';
 
 /**
@@ -8,16 +9,17 @@ import { noSuchTenant } from '../tenant/find.ts';
  *
  * @throws RubotError `not_found`
  */
-export async function listApiTokens(
+export function listApiTokens(
   tokens: ApiTokenStore,
   { tenantId, cursor, limit }: ListApiTokensQuery & { readonly tenantId: string },
 ): Promise<ApiTokenList> {
-  // One more than asked for tells whether there is a next page.
-  const found = await tokens.list({ tenantId, limit: limit + 1, after: cursor });
-  if (found === undefined) throw noSuchTenant(tenantId);
-  const data = found.slice(0, limit).map(toApiToken);
-  const last = data.at(-1);
-  return { object: 'list', data, ...(found.length > limit && last !== undefined ? { next_cursor: last.token_id } : {}) };
+  async function read(atMost: number): Promise<readonly ApiToken[]> {
+    const found = await tokens.list({ tenantId, limit: atMost, after: cursor });
+    if (found === undefined) throw noSuchTenant(tenantId);
+    return found.map(toApiToken);
+  }
+
+  return readPage(limit, read, (token) => token.token_id);
 }
 
 export function toApiToken(row: ApiTokenRow): ApiToken {

@@ -2,14 +2,15 @@ import type { ListTenantsQuery, Tenant, TenantList } from '@rubot/contracts/tena
 import { RubotError } from '@rubot/errors';
 import type { z } from 'zod';
 import type { TenantStore } from '../../store/tenants.ts';
+import { readPage } from '../read-page.ts';
 
 /** One page, and where the next begins. */
-export async function listTenants(tenants: TenantStore, { cursor, limit }: z.infer<typeof ListTenantsQuery>): Promise<TenantList> {
-  // One more than asked for tells whether there is a next page.
-  const found = await tenants.list({ limit: limit + 1, after: cursor });
-  const data = found.slice(0, limit);
-  const last = data.at(-1);
-  return { object: 'list', data, ...(found.length > limit && last !== undefined ? { next_cursor: last.tenant_id } : {}) };
+export function listTenants(tenants: TenantStore, { cursor, limit }: z.infer<typeof ListTenantsQuery>): Promise<TenantList> {
+  return readPage(
+    limit,
+    (atMost) => tenants.list({ limit: atMost, after: cursor }),
+    (tenant) => tenant.tenant_id,
+  );
 }
 
 /** @throws RubotError `not_found` */
