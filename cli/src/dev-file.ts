@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DEV_FILE_PATH, DevFile } from '@rubot/contracts/dev-file';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { RubotError } from '@rubot/errors';
-import { parseJson } from './parse-json.ts';
 
 /** The local stack of the checkout that a folder is in, or of the one that this command belongs to; `undefined` without one. */
 export function findDevFile(workingDirectory: string): DevFile | undefined {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { RubotError } from '@rubot/errors';
 import type { CliContext } from './context.ts';
-import { parseJson } from './parse-json.ts';
 
 /** @throws RubotError `invalid_request` in words for the person who runs the command */
 export async function readJsonFile({ workingDirectory }: CliContext, path: string): Promise<unknown> {

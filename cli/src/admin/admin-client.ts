@@ -1,8 +1,8 @@
+import { parseJson } from '@rubot/contracts/parse-json';
 import { RubotError } from '@rubot/errors';
 import { fromOpenAiResponse } from '@rubot/errors/from-openai';
 import type { z } from 'zod';
 import type { CliContext } from '../context.ts';
-import { parseJson } from '../parse-json.ts';
 import { type SendTarget, send } from '../send.ts';
 import { chooseGateway, type GatewayOptions, requireAdminKey } from './choose-gateway.ts';
 

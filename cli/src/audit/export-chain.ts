@@ -1,11 +1,11 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AuditEntry } from '@rubot/contracts/audit';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { RubotError } from '@rubot/errors';
 import { findAdminClient } from '../admin/admin-client.ts';
 import type { GatewayOptions } from '../admin/choose-gateway.ts';
 import type { CliContext } from '../context.ts';
-import { parseJson } from '../parse-json.ts';
 import { printLine } from '../print-line.ts';
 import { type ChainOptions, nameChain, openRemoteChain, type RemoteChain } from './chain-of.ts';
 

@@ -1,10 +1,10 @@
 import { toRotatingSecret } from '@rubot/config/variable';
 import { ChallengeResponse, Diagnosis, type Finding } from '@rubot/contracts/diagnosis';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { lookBehind } from '@rubot/diagnosis/look-behind';
 import { RubotError } from '@rubot/errors';
 import { fromOpenAiResponse } from '@rubot/errors/from-openai';
 import { createAdminClient } from '../admin/admin-client.ts';
-import { parseJson } from '../parse-json.ts';
 import { send } from '../send.ts';
 
 export interface GatewayToDiagnose {

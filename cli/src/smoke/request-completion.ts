@@ -2,8 +2,8 @@ import { ChatCompletion } from '@rubot/contracts/chat-response';
 import { ErrorBody } from '@rubot/contracts/error';
 import { HEADERS } from '@rubot/contracts/headers';
 import { TraceId } from '@rubot/contracts/ids';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { RubotError } from '@rubot/errors';
-import { parseJson } from '../parse-json.ts';
 import { send } from '../send.ts';
 import type { SmokeTarget } from './target.ts';
 

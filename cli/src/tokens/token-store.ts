@@ -1,10 +1,10 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isActionHandle, isApiToken } from '@rubot/bearer/api-token';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { RubotError } from '@rubot/errors';
 import { z } from 'zod';
 import type { CliContext } from '../context.ts';
-import { parseJson } from '../parse-json.ts';
 import { openPrivateFiles } from './private-files.ts';
 
 /** What a handle stands for on this machine. */

@@ -3,6 +3,7 @@ import { secret, secretUrl } from '@rubot/config/secret';
 import { origin, type RotatingSecret, toRotatingSecret, variable } from '@rubot/config/variable';
 import { sharedVariables } from '@rubot/config/vars';
 import { AgentId } from '@rubot/contracts/ids';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { MEMORIES, type Memory, SESSION_STRATEGIES, type SessionStrategy } from '@rubot/contracts/runs';
 import type { LogSource } from '@rubot/logging';
 import {
@@ -16,7 +17,6 @@ import {
 import { z } from 'zod';
 import { type AgentRegistry, AgentRegistryJson } from './agents/registry.ts';
 import { findLimitProblems, type LimitsConfig, limitVariables, toLimitsConfig } from './limits/variables.ts';
-import { parseJson } from './parse-json.ts';
 import { parseSlotCounts, type SlotCounts } from './queue/slots.ts';
 import type { TenantLimits } from './runs/postgres/store-context.ts';
 

@@ -1,5 +1,6 @@
 import { ERROR_CODES, ErrorBody, type ErrorCode } from '@rubot/contracts/error';
 import { HEADERS } from '@rubot/contracts/headers';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { codeOfStatus } from './codes.ts';
 import { RubotError } from './rubot-error.ts';
 
@@ -65,12 +66,4 @@ function readRetryAfterMs(headers: Headers): number | undefined {
   if (Number.isFinite(milliseconds)) return milliseconds;
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);
   return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

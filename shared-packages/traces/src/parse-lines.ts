@@ -1,4 +1,5 @@
 import { AgentLog, LOG_LEVELS, LogLine } from '@rubot/contracts/log';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { z } from 'zod';
 
 /** Fields of the envelope that are objects, so that a store may hand them back as `extra.span_name`. */
@@ -94,15 +95,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function looksLikeJson(text: string): boolean {
   return /^\s*[[{]/.test(text);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Foreign lines are expected beside ours.
-    return undefined;
-  }
 }
 
 /** zod writes an absent optional field as `undefined` where a caught one fell away; a line leaves it out. */

@@ -1,7 +1,7 @@
 import { toOrigin } from '@rubot/config/variable';
 import { AgentId } from '@rubot/contracts/ids';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { z } from 'zod';
-import { parseJson } from '../parse-json.ts';
 
 /** Agent ids, in the order the operator wrote them, each with the origins of its replicas. */
 export type AgentRegistry = ReadonlyMap<string, readonly string[]>;

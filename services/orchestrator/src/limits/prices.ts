@@ -1,7 +1,7 @@
 import type { Usage } from '@rubot/contracts/chat-response';
 import { AgentId } from '@rubot/contracts/ids';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { z } from 'zod';
-import { parseJson } from '../parse-json.ts';
 
 /** Who used up tokens: an agent by its id, or the planner. */
 export const PLANNER = 'planner';

@@ -1,7 +1,7 @@
 import { variable } from '@rubot/config/variable';
 import { Limits } from '@rubot/contracts/limits';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { z } from 'zod';
-import { parseJson } from '../parse-json.ts';
 import { isMoney, LIMIT_KINDS } from './limit-kinds.ts';
 import { type Prices, PricesJson } from './prices.ts';
 

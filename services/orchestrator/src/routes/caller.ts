@@ -1,9 +1,9 @@
 import { HEADERS } from '@rubot/contracts/headers';
 import { RunId, SenderId, SessionId, TenantId } from '@rubot/contracts/ids';
 import { CallerLimits } from '@rubot/contracts/limits';
+import { parseJson } from '@rubot/contracts/parse-json';
 import { RubotError } from '@rubot/errors';
 import type { z } from 'zod';
-import { parseJson } from '../parse-json.ts';
 import type { Caller } from '../runs/run.ts';
 import type { RunOwner } from '../runs/run-store.ts';
 
